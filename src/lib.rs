@@ -1,0 +1,1 @@
+//! Hearth: an IoT device platform in one executable.
