@@ -1,0 +1,427 @@
+//! The handle on a family of actors by key: device by id, session by user.
+//!
+//! A look-up is a read of a sharded map, no message to anybody. The map belongs to the handle, not
+//! to the supervisors behind it, so handles outlive any of their deaths.
+//!
+//! **A reference may be that of an actor about to end**: between the look-up and the cast anything
+//! can happen. [`Directory::tell`] retries once with a fresh actor, which is enough for an actor
+//! that retires by `drain` (it handles all it accepted and refuses the rest). Whoever keeps an
+//! `ActorRef` across a wait does the same: on a refused cast, ask the directory again.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt::Display;
+use std::future::Future;
+use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use ractor::{ActorCell, ActorRef, ActorStatus, Message, MessagingErr, SpawnErr};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use super::restart::{Intensity, Patience, Record};
+use super::root::{Branch, ChildSpec, Strategy};
+use super::supervisor::{Supervisor, SupervisorMsg};
+use super::{read, write};
+
+/// How soon a question is repeated to a supervisor that is being restarted.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+/// A backoff no longer than this is waited for instead of being reported.
+const WAIT_OUT: Duration = Duration::from_millis(1_000);
+
+/// How a family of actors is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// The family's name in the tree and the log.
+    pub name: &'static str,
+    /// Supervisors that share the keys. A start waits for the child's `pre_start`, so one shard
+    /// starts one child at a time.
+    pub shards: usize,
+    /// The most children, of all shards together.
+    pub children_max: usize,
+    /// The longest wait for an answer of [`Directory::get_or_start`].
+    pub answer_within: Duration,
+    /// The longest a child's start may take before it counts as failed.
+    pub start_within: Duration,
+    /// How long children may take to finish their queues at the end, all together.
+    pub stop_within: Duration,
+    /// When a failed child is started again.
+    pub patience: Patience,
+}
+
+impl Family {
+    /// 8 shards, 1,000,000 children, answers in 5 s, starts in 3 s, stops in 5 s.
+    #[must_use]
+    pub fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            shards: 8,
+            children_max: 1_000_000,
+            answer_within: Duration::from_secs(5),
+            start_within: Duration::from_secs(3),
+            stop_within: Duration::from_secs(5),
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// There is no actor for that key now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// It failed and is tried again soon.
+    #[error("it failed and is tried again in {} ms", retry_in.as_millis())]
+    BackingOff {
+        /// Until the next attempt.
+        retry_in: Duration,
+    },
+    /// It keeps failing and is tried again rarely.
+    #[error("it keeps failing and is tried again in {} s", retry_in.as_secs())]
+    Quarantined {
+        /// Until the next attempt.
+        retry_in: Duration,
+    },
+    /// It was started just now and failed.
+    #[error("it could not be started: {0}")]
+    Failed(Box<str>),
+    /// The limit of children is reached.
+    #[error("{limit} run already, which is the limit")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// Its supervisor did not answer in time: overloaded, being restarted, or stopping.
+    #[error("its supervisor did not answer")]
+    Unavailable,
+}
+
+/// How a child is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildStatus {
+    /// Serving (or about to end).
+    Running,
+    /// It failed; it is started again after a short pause.
+    BackingOff,
+    /// It keeps failing; it is started again after a long pause.
+    Quarantined,
+}
+
+/// A child as the admin page shows it.
+#[derive(Debug, Clone)]
+pub struct ChildInfo<K> {
+    /// Its key, or its name.
+    pub key: K,
+    /// How it is.
+    pub status: ChildStatus,
+    /// How often it was restarted since it last ended normally.
+    pub restarts: u32,
+    /// What it died of last, at most 200 characters.
+    pub last_fault: Option<Box<str>>,
+    /// Since when it is as it is.
+    pub since: Instant,
+}
+
+type Start<K, M> =
+    Box<dyn Fn(K, ActorCell) -> BoxFuture<'static, Result<ActorRef<M>, SpawnErr>> + Send + Sync>;
+
+/// The handle; cheap to clone.
+pub struct Directory<K, M> {
+    house: Arc<House<K, M>>,
+}
+
+/// What the handles and the supervisors of a family share.
+pub(super) struct House<K, M> {
+    pub(super) family: Family,
+    pub(super) start: Start<K, M>,
+    pub(super) count: AtomicUsize,
+    pub(super) faults: AtomicU64,
+    shards: Box<[Shard<K, M>]>,
+    hasher: RandomState,
+}
+
+/// The children of one supervisor, and the supervisor while there is one.
+pub(super) struct Shard<K, M> {
+    pub(super) children: RwLock<HashMap<K, Child<M>>>,
+    pub(super) supervisor: RwLock<Option<ActorRef<SupervisorMsg<K, M>>>>,
+}
+
+/// A child's row; 32 bytes as long as it never failed.
+pub(super) struct Child<M> {
+    /// `None` while it backs off or is quarantined.
+    pub(super) actor: Option<ActorRef<M>>,
+    pub(super) since: Instant,
+    pub(super) trouble: Option<Box<Trouble>>,
+}
+
+/// What a child that failed has on its record.
+pub(super) struct Trouble {
+    pub(super) record: Record,
+    pub(super) restarts: u32,
+    pub(super) last_fault: Box<str>,
+    pub(super) quarantined: bool,
+    pub(super) due: Instant,
+    /// Names the timer that may start it; a timer of an earlier life has another number.
+    pub(super) turn: u64,
+}
+
+impl<K, M> Clone for Directory<K, M> {
+    fn clone(&self) -> Self {
+        Self { house: Arc::clone(&self.house) }
+    }
+}
+
+impl<K, M> Directory<K, M>
+where
+    K: Clone + Eq + Hash + Display + Send + Sync + 'static,
+    M: Message,
+{
+    /// A family whose children `start` spawns, linked to the supervisor it is given.
+    ///
+    /// `start` should not load anything: the child does that in `post_start` or at its first
+    /// message, off the supervisor. What must not exist is found out before asking for it.
+    pub fn new<F, R>(family: Family, start: F) -> Self
+    where
+        F: Fn(K, ActorCell) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<ActorRef<M>, SpawnErr>> + Send + 'static,
+    {
+        let house = House {
+            family,
+            start: Box::new(move |key, supervisor| Box::pin(start(key, supervisor))),
+            count: AtomicUsize::new(0),
+            faults: AtomicU64::new(0),
+            shards: (0..family.shards.max(1)).map(|_| Shard::default()).collect(),
+            hasher: RandomState::new(),
+        };
+        Self { house: Arc::new(house) }
+    }
+
+    /// The family as a child of the root: a branch above its supervisors.
+    #[must_use]
+    pub fn spec(&self) -> ChildSpec {
+        let (house, family) = (Arc::clone(&self.house), self.house.family);
+        let start = move |root: ActorCell| {
+            let specs = (0..house.shards.len()).map(|index| shard_spec(&house, index)).collect();
+            let branch = Branch::new(specs, Strategy::OneForOne, Intensity::default());
+            async move { Ok(ractor::Actor::spawn_linked(None, branch, (), root).await?.0.get_cell()) }
+        };
+        // Each floor gets a second more than the one below it, which ends by itself first.
+        ChildSpec::new(family.name, start).stop_within(family.stop_within + Duration::from_secs(4))
+    }
+
+    /// The actor of that key if it runs now. No message, no wait: some 100 ns.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<ActorRef<M>> {
+        let children = read(&self.house.shard(key).children);
+        children.get(key)?.serving().cloned()
+    }
+
+    /// The actor of that key, started if need be. A short backoff is waited for.
+    ///
+    /// # Errors
+    /// [`StartError`]; never waits longer than [`Family::answer_within`].
+    pub async fn get_or_start(&self, key: &K) -> Result<ActorRef<M>, StartError> {
+        if let Some(actor) = self.get(key) {
+            return Ok(actor);
+        }
+        let answer = timeout(self.house.family.answer_within, self.ask(key)).await;
+        answer.unwrap_or(Err(StartError::Unavailable))
+    }
+
+    /// Sends to the actor of that key, started if need be; once more if it was just ending.
+    ///
+    /// Ok means that the message is in a mailbox, not that it was handled.
+    ///
+    /// # Errors
+    /// [`StartError`]; the message is lost then.
+    pub async fn tell(&self, key: &K, message: M) -> Result<(), StartError> {
+        let Err(message) = send(&self.get_or_start(key).await?, message) else { return Ok(()) };
+        let fresh = self.get_or_start(key).await?;
+        send(&fresh, message).map_err(|_message| StartError::Unavailable)
+    }
+
+    /// Sends to the actor of that key if it runs now.
+    ///
+    /// # Errors
+    /// Gives the message back if there is none.
+    pub fn try_tell(&self, key: &K, message: M) -> Result<(), M> {
+        match self.get(key) {
+            Some(actor) => send(&actor, message),
+            None => Err(message),
+        }
+    }
+
+    /// Ends the child of that key after its queue, for good: also one that backs off or is
+    /// quarantined, and whatever its restart kind says.
+    pub fn stop(&self, key: K) {
+        if let Some(supervisor) = read(&self.house.shard(&key).supervisor).as_ref() {
+            supervisor.cast(SupervisorMsg::Stop(key)).ok(); // it is stopping: then all end
+        }
+    }
+
+    /// Children that run, back off or are quarantined.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.house.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Faults of children since the start of the process.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.house.faults.load(Ordering::Relaxed)
+    }
+
+    /// Every child, in no order; locks one shard at a time, for about 50 ns a child.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<ChildInfo<K>> {
+        let shards = self.house.shards.iter();
+        shards
+            .flat_map(|shard| {
+                let children = read(&shard.children);
+                children.iter().map(|(key, child)| child.info(key)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The children in trouble only: those that failed since they last ran well.
+    #[must_use]
+    pub fn troubled(&self) -> Vec<ChildInfo<K>> {
+        let shards = self.house.shards.iter();
+        shards
+            .flat_map(|shard| {
+                let children = read(&shard.children);
+                let troubled = children.iter().filter(|(_, child)| child.trouble.is_some());
+                troubled.map(|(key, child)| child.info(key)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The supervisors themselves, for tests that kill one.
+    #[must_use]
+    pub fn supervisors(&self) -> Vec<ActorCell> {
+        let alive = |shard: &Shard<K, M>| Some(read(&shard.supervisor).as_ref()?.get_cell());
+        self.house.shards.iter().filter_map(alive).collect()
+    }
+
+    /// Asks the supervisor, again if it dies over the question.
+    async fn ask(&self, key: &K) -> Result<ActorRef<M>, StartError> {
+        let shard = self.house.shard(key);
+        let mut waited = false;
+        loop {
+            let supervisor = read(&shard.supervisor).clone();
+            let Some(answer) = question(supervisor, key).await else {
+                sleep(ASK_AGAIN).await;
+                continue;
+            };
+            match answer {
+                Err(StartError::BackingOff { retry_in }) if !waited && retry_in <= WAIT_OUT => {
+                    sleep(retry_in + ASK_AGAIN).await;
+                    waited = true;
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+/// The supervisor's answer; `None` if there is no supervisor or it died over the question.
+async fn question<K: Clone + Send + 'static, M: Message>(
+    supervisor: Option<ActorRef<SupervisorMsg<K, M>>>,
+    key: &K,
+) -> Option<Result<ActorRef<M>, StartError>> {
+    let (reply, answer) = oneshot::channel();
+    supervisor?.cast(SupervisorMsg::GetOrStart(key.clone(), reply)).ok()?;
+    answer.await.ok()
+}
+
+/// Casts; gives the message back if the actor takes none any more.
+fn send<M: Message>(actor: &ActorRef<M>, message: M) -> Result<(), M> {
+    match actor.cast(message) {
+        Err(MessagingErr::SendErr(message)) => Err(message),
+        // The other errors can't meet a typed reference.
+        Ok(()) | Err(MessagingErr::ChannelClosed | MessagingErr::InvalidActorType) => Ok(()),
+    }
+}
+
+fn shard_spec<K, M>(house: &Arc<House<K, M>>, index: usize) -> ChildSpec
+where
+    K: Clone + Eq + Hash + Display + Send + Sync + 'static,
+    M: Message,
+{
+    let family = house.family;
+    let house = Arc::clone(house);
+    let name: Cow<'static, str> = format!("{}/{index}", family.name).into();
+    let start = move |branch: ActorCell| {
+        let supervisor = Supervisor { house: Arc::clone(&house), index };
+        async move { Ok(ractor::Actor::spawn_linked(None, supervisor, (), branch).await?.0.get_cell()) }
+    };
+    ChildSpec::new(name, start).stop_within(family.stop_within + Duration::from_secs(2))
+}
+
+impl<K: Hash, M> House<K, M> {
+    fn shard(&self, key: &K) -> &Shard<K, M> {
+        let count = u64::try_from(self.shards.len()).unwrap_or(1).max(1);
+        let index = usize::try_from(self.hasher.hash_one(key) % count).unwrap_or(0);
+        self.nth(index)
+    }
+
+    /// The shard of that index, which is below the number of shards.
+    #[expect(clippy::indexing_slicing, reason = "there is one shard at least, and % bounds it")]
+    pub(super) fn nth(&self, index: usize) -> &Shard<K, M> {
+        &self.shards[index % self.shards.len()]
+    }
+}
+
+impl<K, M> Default for Shard<K, M> {
+    fn default() -> Self {
+        Self { children: RwLock::default(), supervisor: RwLock::default() }
+    }
+}
+
+impl<M: Message> Child<M> {
+    /// Its actor if it still takes messages.
+    pub(super) fn serving(&self) -> Option<&ActorRef<M>> {
+        self.actor.as_ref().filter(|actor| actor.get_status() < ActorStatus::Draining)
+    }
+
+    fn info<K: Clone>(&self, key: &K) -> ChildInfo<K> {
+        let trouble = self.trouble.as_deref();
+        let status = match (&self.actor, trouble) {
+            (Some(_), _) => ChildStatus::Running,
+            (None, Some(trouble)) if trouble.quarantined => ChildStatus::Quarantined,
+            (None, _) => ChildStatus::BackingOff,
+        };
+        ChildInfo {
+            key: key.clone(),
+            status,
+            restarts: trouble.map_or(0, |trouble| trouble.restarts),
+            last_fault: trouble.map(|trouble| trouble.last_fault.clone()),
+            since: self.since,
+        }
+    }
+}
+
+impl Trouble {
+    /// What to tell who asks for the child meanwhile.
+    pub(super) fn error(&self, now: Instant) -> StartError {
+        let retry_in = self.due.saturating_duration_since(now);
+        if self.quarantined {
+            StartError::Quarantined { retry_in }
+        } else {
+            StartError::BackingOff { retry_in }
+        }
+    }
+}
+
+/// Releases the write lock of a supervisor that leaves or comes.
+pub(super) fn appoint<K, M>(shard: &Shard<K, M>, it: Option<ActorRef<SupervisorMsg<K, M>>>) {
+    *write(&shard.supervisor) = it;
+}
