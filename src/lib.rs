@@ -2,4 +2,5 @@
 //!
 //! The floors, top to bottom; imports only point further down. ARCHITECTURE.md draws the house.
 
+pub mod kind;
 pub mod model;
