@@ -1,1 +1,2 @@
 //! Hearth: an IoT device platform in one executable.
+pub mod mqtt;
