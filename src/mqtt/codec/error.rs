@@ -120,27 +120,30 @@ pub enum DecodeError {
 
 impl DecodeError {
     /// The reason code for CONNACK or DISCONNECT (4.13.1): 0x81 for what cannot be read, 0x82 for
-    /// what reads well and is forbidden, or the more precise code that the standard names.
+    /// what reads well and is forbidden, or the more precise code that the standard names. A topic
+    /// that is malformed is 0x81 too: 0x8F and 0x90 are for those that are well formed and refused.
     #[must_use]
     pub const fn reason(&self) -> ReasonCode {
         match self {
             Self::Truncated
             | Self::TrailingBytes
             | Self::VariableByteInteger
-            | Self::PacketType(_)
             | Self::HeaderFlags
             | Self::ReservedBit
             | Self::QoS
             | Self::DupWithoutQos
-            | Self::PacketId
             | Self::Utf8
             | Self::ControlCharacter
             | Self::PropertyUnknown(_)
             | Self::PropertyNotAllowed(_)
             | Self::ReasonCode(_)
+            | Self::TopicName
+            | Self::TopicFilter
             | Self::WillFlags
             | Self::PasswordWithoutUsername => ReasonCode::MALFORMED_PACKET,
-            Self::UnexpectedPacket(_)
+            Self::PacketType(_)
+            | Self::UnexpectedPacket(_)
+            | Self::PacketId
             | Self::TopicAliasMissing
             | Self::SubscriptionIdFromClient
             | Self::NoLocalOnShared
@@ -149,8 +152,7 @@ impl DecodeError {
             | Self::PropertyValue(_)
             | Self::AuthenticationMethodMissing
             | Self::SessionPresent => ReasonCode::PROTOCOL_ERROR,
-            Self::TopicName | Self::TopicTooLong => ReasonCode::TOPIC_NAME_INVALID,
-            Self::TopicFilter => ReasonCode::TOPIC_FILTER_INVALID,
+            Self::TopicTooLong => ReasonCode::TOPIC_NAME_INVALID,
             Self::TopicAlias => ReasonCode::TOPIC_ALIAS_INVALID,
             Self::PacketTooLarge { .. } => ReasonCode::PACKET_TOO_LARGE,
             Self::TooManyFilters | Self::UserProperties => ReasonCode::QUOTA_EXCEEDED,

@@ -55,6 +55,12 @@ impl PacketType {
         self as u8
     }
 
+    /// Whether only a server sends it (2.1.2).
+    #[must_use]
+    pub const fn is_from_server_only(self) -> bool {
+        matches!(self, Self::Connack | Self::Suback | Self::Unsuback | Self::Pingresp)
+    }
+
     /// The first byte of every packet of this type but PUBLISH, whose flags mean something (2.1.3).
     pub(super) const fn first_byte(self) -> u8 {
         let flags = match self {

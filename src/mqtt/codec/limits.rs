@@ -1,6 +1,6 @@
 use super::{
-    Connect, DecodeError, MessageProperties, Packet, Publish, Subscribe, Unsubscribe,
-    UserProperties, topic,
+    Connect, DecodeError, MessageProperties, Packet, PacketType, Publish, Subscribe, Unsubscribe,
+    UserProperties, Version, decode, topic,
 };
 
 /// What a server takes beyond what the standard allows, and the rules that hold only for packets
@@ -39,6 +39,23 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Decodes what a client sends after its CONNECT: [`decode`] and [`Limits::check`]. What only
+    /// servers send, and a second CONNECT, is refused unread.
+    ///
+    /// # Errors
+    /// The frame breaks a rule of `version` or of these limits.
+    pub fn decode<'a>(&self, version: Version, frame: &'a [u8]) -> Result<Packet<'a>, DecodeError> {
+        let packet_type = frame.first().and_then(|first| PacketType::of_first_byte(*first));
+        if let Some(unexpected) = packet_type.filter(|packet_type| {
+            *packet_type == PacketType::Connect || packet_type.is_from_server_only()
+        }) {
+            return Err(DecodeError::UnexpectedPacket(unexpected.number()));
+        }
+        let packet = decode(version, frame)?;
+        self.check(&packet)?;
+        Ok(packet)
+    }
+
     /// Holds a packet from a client against the limits.
     ///
     /// # Errors
