@@ -1,0 +1,2 @@
+//! The MQTT endpoint.
+pub mod codec;
