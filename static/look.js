@@ -9,6 +9,7 @@ const HEATING = ['preheating', 'ready', 'cooking', 'holding'];
 
 /** The state line: parts of `{ text, target? }`; a `target` is what a pending command wants. */
 export function stateLine(device) {
+  if (!device.last_seen && !Object.keys(device.reported ?? {}).length) return [];
   const parts = (LINES[device.kind] ?? schemaLine)(device).filter(Boolean);
   if (parts.length) return parts;
   return [{ text: device.status ? word(device.status) : t('card.silent') }];
@@ -42,9 +43,16 @@ function schemaLine(device) {
   const first = (names) => names.map((name) => part(device, name)).filter(Boolean);
   const names = Object.keys(properties);
   const control = names.filter((name) => properties[name].type === 'bool' && properties[name].writable);
-  const readings = names.filter((name) => !control.includes(name) && !properties[name].writable);
+  const readings = names.filter((name) => !control.includes(name) && !properties[name].writable
+    && name !== bigReading(device));
   const rest = names.filter((name) => properties[name].writable && !control.includes(name));
   return [...first(control).slice(0, 1), ...first(readings).slice(0, 2), ...first(rest)].slice(0, 3);
+}
+
+/** The property that a card shows big, if the device has one. */
+export function bigReading(device) {
+  const name = device.kind === 'sous_vide' ? 'water_c' : 'temperature_c';
+  return name in house.kind(device.kind).properties ? name : null;
 }
 
 /** The on/off property of a device that a card's one switch turns, if it has one. */

@@ -166,7 +166,7 @@ export class CookerControl extends HTMLElement {
     const said = { ...this.#device.reported, ...this.#device.estimate };
     const { eta_s, eta_max_s, core_c, pasteurised_in_s } = said;
     const parts = [];
-    if (typeof eta_s === 'number' && eta_s > 0) {
+    if (said.phase === 'preheating' && eta_s > 0) {
       const until = typeof eta_max_s === 'number' && eta_max_s > eta_s
         ? `${moment(house.now() + eta_s * 1000)}–${moment(house.now() + eta_max_s * 1000)}`
         : moment(house.now() + eta_s * 1000);

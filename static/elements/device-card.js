@@ -6,7 +6,7 @@
 import { attr, define, h, text, token } from '../dom.js';
 import { house } from '../house.js';
 import { icon, kindIcon } from '../icons.js';
-import { isHeating, isWarm, lightColour, mainSwitch, stateLine } from '../look.js';
+import { bigReading, isHeating, isWarm, lightColour, mainSwitch, stateLine } from '../look.js';
 import { age, countdown, temperature } from '../units.js';
 import { t } from '../words.js';
 import './power-switch.js';
@@ -97,9 +97,8 @@ export class DeviceCard extends HTMLElement {
 
   #showReading(device) {
     const reported = device.reported ?? {};
-    let words = '';
-    if (device.kind === 'sous_vide') words = temperature(reported.water_c);
-    else if (typeof reported.temperature_c === 'number') words = temperature(reported.temperature_c);
+    const name = bigReading(device);
+    const words = name ? temperature(reported[name]) : '';
     text(this.#reading, words);
     attr(this.#reading, 'hidden', !words);
     const cooking = isHeating(device) && reported.remaining_s > 0;
@@ -119,8 +118,7 @@ export class DeviceCard extends HTMLElement {
     }
     if (this.#switch) {
       const { target, pending } = house.view(device, name);
-      const label = `${device.description}`;
-      this.#switch.setup(label, (on) => house.set(device.id, { [name]: on }));
+      this.#switch.setup(device.description, (on) => house.set(device.id, { [name]: on }));
       this.#switch.update({ on: target === true, pending, disabled });
     } else if (wanted) {
       attr(this.#control.firstElementChild, 'hidden', !isHeating(device) || disabled);

@@ -16,7 +16,8 @@ export class HomeGrid extends HTMLElement {
   #greeting = h('h1.greeting');
   #summary = h('p.summary');
   #old = h('p.banner.old', { hidden: true });
-  #rooms = h('div.rooms');
+  #flow = h('div.rooms-flow');
+  #rooms = h('div.rooms', this.#flow);
   #timer = null;
   #relist = () => this.#list();
   #resum = () => this.#sum();
@@ -70,7 +71,7 @@ export class HomeGrid extends HTMLElement {
     const shape = JSON.stringify(byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]));
     if (shape !== this.#rooms.dataset.shape) {
       this.#rooms.dataset.shape = shape;
-      this.#rooms.replaceChildren(...this.#sections(devices));
+      this.#flow.replaceChildren(...this.#sections(devices));
       if (focused !== document.activeElement && focused?.isConnected) focused.focus();
     }
     this.#sum();
