@@ -1,0 +1,2 @@
+import { define } from '../dom.js';
+define('account-page', class extends HTMLElement {});

@@ -1,0 +1,184 @@
+/*
+ * cooker-control: a water bath. Shows the ring, the steps of a cook, the countdown, the target
+ * and timer, and what the server estimates. Asks before it starts heat; never before it stops.
+ * Sends `set` of heating, target_c, timer_s, start.
+ */
+import { attr, define, h, text } from '../dom.js';
+import { house } from '../house.js';
+import { icon } from '../icons.js';
+import { isHeating } from '../look.js';
+import { countdown, duration, moment, temperature, title } from '../units.js';
+import { has, t } from '../words.js';
+import { ask } from './ask-dialog.js';
+import './cooker-ring.js';
+import './value-slider.js';
+
+const STEPS = ['preheating', 'ready', 'cooking', 'done'];
+const AT_STEP = { preheating: 0, ready: 1, cooking: 2, holding: 3, done: 3 };
+const RECIPES = [['steak', 54.5, 7200], ['salmon', 50, 2700], ['chicken', 63, 5400],
+  ['egg', 64, 3600], ['vegetables', 84, 3600]];
+const FIVE_MIN_S = 300;
+const TIMER_SLIDER_MAX_S = 12 * 3600;
+const TIMER_DEFAULT_S = 3600;
+const FALLBACK = { target_c: { min: 20, max: 95, step: 0.1, unit: '°C' }, timer_s: { min: 0, max: 259_200 } };
+
+export class CookerControl extends HTMLElement {
+  #device;
+  #said = null; // remaining_s as last reported, and when: the countdown runs between reports
+  #timer;
+  #ring = document.createElement('cooker-ring');
+  #steps = h('ol.steps');
+  #estimate = h('p.estimate');
+  #target;
+  #time;
+  #start = h('button.ember.wide', { type: 'button', onclick: () => this.#begin() },
+    icon('flame'), h('span', t('cook.start')));
+  #food = h('button.ember.wide', { type: 'button', onclick: () => this.#set({ start: true }) },
+    icon('check'), t('cook.food'));
+  #stop = h('button.stop.wide', { type: 'button', onclick: () => this.#set({ heating: false }) },
+    icon('stop'), t('cook.stop'));
+  #less = this.#step('minus', '-5', -FIVE_MIN_S);
+  #more = this.#step('plus', '+5', FIVE_MIN_S);
+  #recipes;
+
+  follow(device) {
+    this.#device = device;
+    this.className = 'control cooker';
+    const { target, timer } = this.#limits();
+    this.#target = document.createElement('value-slider').setup({
+      label: title('target_c'), min: target.min, max: target.max, step: target.step, tone: 'ember',
+      show: (value) => temperature(value), moved: (target_c) => this.#set({ target_c }),
+    });
+    this.#time = document.createElement('value-slider').setup({
+      label: title('timer_s'), min: 0, max: Math.min(timer.max, TIMER_SLIDER_MAX_S), step: FIVE_MIN_S,
+      show: (value) => (value ? duration(value) : t('cook.no_timer')),
+      moved: (timer_s) => this.#set({ timer_s }),
+    });
+    this.#steps.append(...STEPS.map((step) => h('li', { 'data-step': step },
+      h('span.step-dot', { 'aria-hidden': 'true' }), t(`step.${step}`))));
+    this.#recipes = h('div.chips', { role: 'group', 'aria-label': t('cook.recipes') },
+      ...RECIPES.map(([name, target_c, timer_s]) => h('button.chip', { type: 'button',
+        onclick: () => this.#set({ target_c, timer_s }) }, t(`recipe.${name}`),
+      h('small', `${temperature(target_c)} · ${duration(timer_s)}`))));
+    this.append(this.#ring, this.#steps, this.#estimate,
+      h('div.cook-buttons', this.#stop, this.#food, this.#start),
+      this.#target, h('div.timer-row', this.#less, this.#time, this.#more), this.#recipes);
+    this.#timer = setInterval(() => this.#paint(), 1000);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#timer);
+  }
+
+  #limits() {
+    const { properties } = house.kind(this.#device.kind);
+    return { target: properties.target_c ?? FALLBACK.target_c, timer: properties.timer_s ?? FALLBACK.timer_s };
+  }
+
+  #set(desired) {
+    house.set(this.#device.id, desired);
+  }
+
+  #step(picture, words, by) {
+    return h('button.round', { type: 'button', 'aria-label': t('cook.step', { n: words }),
+      onclick: () => {
+        const now = house.view(this.#device, 'timer_s').target ?? 0;
+        const { max } = this.#limits().timer;
+        this.#set({ timer_s: Math.min(max, Math.max(0, now + by)) });
+      } }, icon(picture));
+  }
+
+  async #begin() {
+    const target_c = house.view(this.#device, 'target_c').target ?? 54.5;
+    const timer_s = house.view(this.#device, 'timer_s').target ?? TIMER_DEFAULT_S;
+    const sure = await ask({ title: t('cook.ask'), picture: 'flame', yes: t('cook.yes'),
+      body: t('cook.ask_words', { name: this.#device.description, target: temperature(target_c) }) });
+    if (sure) this.#set({ target_c, timer_s, heating: true });
+  }
+
+  update(device) {
+    this.#device = device;
+    const left = device.reported?.remaining_s;
+    if (this.#said?.left !== left) this.#said = { left, at: performance.now() };
+    const disabled = !house.canControl(device);
+    const target = house.view(device, 'target_c');
+    const timer = house.view(device, 'timer_s');
+    this.#target.update({ value: target.target, actual: target.actual, pending: target.pending, disabled });
+    this.#time.update({ value: timer.target, actual: timer.actual, pending: timer.pending, disabled });
+    for (const button of [this.#less, this.#more, ...this.#recipes.children]) {
+      attr(button, 'disabled', disabled);
+    }
+    this.#paint();
+  }
+
+  /** Seconds that are left now: the device's last word, counted on while it is cooking. */
+  #remaining() {
+    const { left, at } = this.#said ?? {};
+    if (typeof left !== 'number') return null;
+    const runs = this.#device.reported?.phase === 'cooking' && this.#device.connected;
+    return Math.max(0, left - (runs ? (performance.now() - at) / 1000 : 0));
+  }
+
+  #paint() {
+    const device = this.#device;
+    const { phase, water_c, held_s } = device.reported ?? {};
+    const heating = isHeating(device);
+    const target = house.view(device, 'target_c');
+    const left = this.#remaining();
+    const whole = house.view(device, 'timer_s').target;
+    const limits = this.#limits().target;
+    const counts = heating && left !== null && (phase === 'cooking' || phase === 'ready');
+    let small = target.target === undefined ? '' : `→ ${temperature(target.target)}`;
+    if (counts) small = countdown(left);
+    else if (phase === 'holding' && held_s) small = t('cook.held', { time: duration(held_s) });
+    this.#ring.update({
+      min: limits.min, max: limits.max, water: water_c, hot: heating,
+      target: target.actual ?? target.target, wanted: target.pending ? target.target : undefined,
+      left: counts && whole ? left / whole : 0,
+      above: this.#above(phase), big: temperature(water_c), small,
+    });
+    this.#showSteps(heating ? phase : null);
+    text(this.#estimate, this.#estimates());
+    const disabled = !house.canControl(device);
+    attr(this.#stop, 'hidden', !heating);
+    attr(this.#start, 'hidden', heating);
+    attr(this.#food, 'hidden', phase !== 'ready' || !heating);
+    for (const button of [this.#stop, this.#start, this.#food]) attr(button, 'disabled', disabled);
+  }
+
+  #above(phase) {
+    const { target, pending } = house.view(this.#device, 'heating');
+    if (pending) return t(target ? 'cook.starting' : 'cook.stopping');
+    return phase ? (has(`word.${phase}`) ? t(`word.${phase}`) : phase) : t('card.silent');
+  }
+
+  #showSteps(phase) {
+    const now = AT_STEP[phase];
+    [...this.#steps.children].forEach((step, at) => {
+      attr(step, 'data-done', now !== undefined && at < now);
+      attr(step, 'aria-current', at === now ? 'step' : null);
+    });
+    attr(this.#steps, 'data-idle', now === undefined);
+  }
+
+  /** What the server reckons: when the water is there, how warm the core is. Marked as such. */
+  #estimates() {
+    const said = { ...this.#device.reported, ...this.#device.estimate };
+    const { eta_s, eta_max_s, core_c, pasteurised_in_s } = said;
+    const parts = [];
+    if (said.phase === 'preheating' && eta_s > 0) {
+      const until = typeof eta_max_s === 'number' && eta_max_s > eta_s
+        ? `${moment(house.now() + eta_s * 1000)}–${moment(house.now() + eta_max_s * 1000)}`
+        : moment(house.now() + eta_s * 1000);
+      parts.push(t('cook.eta', { time: duration(eta_s), until }));
+    }
+    if (typeof core_c === 'number') parts.push(t('cook.core', { core: temperature(core_c) }));
+    if (typeof pasteurised_in_s === 'number') {
+      parts.push(pasteurised_in_s > 0
+        ? t('cook.safe_in', { time: duration(pasteurised_in_s) }) : t('cook.safe'));
+    }
+    return parts.join(' · ');
+  }
+}
+
+define('cooker-control', CookerControl);

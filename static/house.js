@@ -1,0 +1,325 @@
+/*
+ * The house as this tab knows it: devices, kinds, and what was asked but not yet done.
+ *
+ * Takes the socket's frames, answers views. The truth is the server's: `reported` is what a
+ * device said, `desired` what was accepted. What was asked here and not yet accepted lies over
+ * them (`asked`), so that a tap shows at once; it goes away when the server takes it over, and
+ * is rolled back only when the command failed or expired.
+ */
+import { get } from './api.js';
+import { Live } from './live.js';
+
+const KEPT = 'hearth.last-known';
+const SETTLED = ['applied', 'failed', 'expired'];
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+const reference = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => LETTERS[byte % 36]).join('');
+
+/** Whether two values of a property are the same, within half its step. */
+export function same(one, other, step) {
+  if (typeof one === 'number' && typeof other === 'number') {
+    return Math.abs(one - other) <= (step ?? 0) / 2 + 1e-9;
+  }
+  return one === other;
+}
+
+class House extends EventTarget {
+  /** Milliseconds to add to this clock to get the server's. */
+  skew_ms = 0;
+  /** When the shown state is a remembered one: the time it was true. */
+  as_of = null;
+  user = null;
+  #devices = new Map();
+  #kinds = new Map();
+  #seq = 0;
+  #asked = new Map(); // device id -> property -> { value, ref }
+  #commands = new Map(); // ref -> { id, desired, ttl_s, phase }
+  #watchers = new Map(); // device id -> set of functions
+  #stale = new Set();
+  #listed = false;
+  #frame = null;
+
+  constructor() {
+    super();
+    this.live = new Live(() => this.#seq);
+    this.live.addEventListener('frame', ({ detail }) => this.#take(detail));
+    this.live.addEventListener('change', () => {
+      if (this.live.state === 'live') this.#sendWaiting();
+      else this.#holdBack();
+      this.#emit('link');
+    });
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'hidden') this.remember();
+    });
+  }
+
+  /* -- opening and closing ------------------------------------------------------------- */
+
+  /** Signed in: fetches the kinds and opens the socket; the snapshot brings the devices. */
+  async open() {
+    this.live.start();
+    const [kinds, user] = await Promise.all([get('/kinds'), get('/auth/me').catch(() => null)]);
+    for (const kind of kinds) this.#kinds.set(kind.kind, kind);
+    this.user = user;
+    for (const id of this.#devices.keys()) this.#stale.add(id);
+    this.#changed(true);
+    this.#emit('user');
+  }
+
+  /** Signed out: forgets everything, here and in this browser's store. */
+  close() {
+    this.live.stop();
+    localStorage.removeItem(KEPT);
+    this.#devices.clear();
+    this.#asked.clear();
+    this.#commands.clear();
+    this.#seq = 0;
+    this.user = null;
+    this.#changed(true);
+  }
+
+  /** Keeps the last state for a start without a server. */
+  remember() {
+    if (!this.#devices.size || this.as_of) return;
+    const kept = { at: Date.now(), devices: this.devices(), kinds: [...this.#kinds.values()] };
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch {
+      localStorage.removeItem(KEPT); // the browser's store is full: then there is no memory
+    }
+  }
+
+  /** Shows the last known state, marked old. False: there is none. */
+  recall() {
+    const kept = JSON.parse(localStorage.getItem(KEPT) ?? 'null');
+    if (!kept) return false;
+    this.as_of = kept.at;
+    for (const kind of kept.kinds) this.#kinds.set(kind.kind, kind);
+    for (const device of kept.devices) this.#devices.set(device.id, device);
+    this.#changed(true);
+    return true;
+  }
+
+  /* -- reading ------------------------------------------------------------------------- */
+
+  devices = () => [...this.#devices.values()];
+  device = (id) => this.#devices.get(id);
+  kinds = () => [...this.#kinds.values()];
+  kind = (name) => this.#kinds.get(name) ?? { kind: name, title: name, properties: {} };
+  /** The server's time now, Unix milliseconds. */
+  now = () => Date.now() + this.skew_ms;
+  canControl = (device) => device.role !== 'viewer';
+
+  /**
+   * One property as it should be shown: `actual` (reported), `target` (asked, else desired, else
+   * reported), and whether the two still differ.
+   */
+  view(device, name) {
+    const schema = this.kind(device.kind).properties[name] ?? {};
+    const asked = this.#asked.get(device.id)?.get(name);
+    const actual = device.reported?.[name];
+    const desired = device.desired?.[name];
+    const target = asked ? asked.value : (desired ?? actual);
+    const wanted = asked !== undefined || desired !== undefined;
+    const never = actual === undefined && asked === undefined && device.connected;
+    return { schema, actual, target, pending: wanted && !never && !same(target, actual, schema.step) };
+  }
+
+  /** Whether a command for the device waits for the network. */
+  waiting(id) {
+    for (const command of this.#commands.values()) {
+      if (command.id === id && command.phase === 'waiting') return true;
+    }
+    return false;
+  }
+
+  /** Calls `heard(device)` after each change of the device; answers how to stop. */
+  watch(id, heard) {
+    const watchers = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, watchers.add(heard));
+    return () => {
+      watchers.delete(heard);
+      if (!watchers.size && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
+    };
+  }
+
+  /* -- asking -------------------------------------------------------------------------- */
+
+  /** Asks for properties of a device; shown at once, sent now or when the network is back. */
+  set(id, desired, ttl_s) {
+    const ref = reference();
+    const asked = this.#asked.get(id) ?? new Map();
+    for (const [name, value] of Object.entries(desired)) asked.set(name, { value, ref });
+    this.#asked.set(id, asked);
+    const command = { id, desired, ttl_s, phase: 'waiting' };
+    this.#commands.set(ref, command);
+    this.#send(ref, command);
+    this.#forgetOvertaken();
+    this.#touch(id);
+    this.#flush(); // a tap shows in this very frame
+    return ref;
+  }
+
+  #send(ref, command) {
+    const frame = { type: 'set', ref, device: command.id, desired: command.desired };
+    if (command.ttl_s !== undefined) frame.ttl_s = command.ttl_s;
+    const gone = this.live.send(frame);
+    if (gone) command.phase = 'sent';
+    return gone;
+  }
+
+  /** Commands that wait for the network, of which a later one has taken every property. */
+  #forgetOvertaken() {
+    for (const [ref, command] of this.#commands) {
+      if (command.phase !== 'waiting') continue;
+      const asked = this.#asked.get(command.id);
+      const names = Object.keys(command.desired);
+      if (!names.some((name) => asked?.get(name)?.ref === ref)) this.#commands.delete(ref);
+    }
+  }
+
+  /** The link broke: what the server has not acknowledged waits again. */
+  #holdBack() {
+    for (const command of this.#commands.values()) {
+      if (command.phase !== 'sent') continue;
+      command.phase = 'waiting';
+      this.#touch(command.id);
+    }
+  }
+
+  /** After a break: what the server never acknowledged is sent again, under its old ref. */
+  #sendWaiting() {
+    for (const [ref, command] of this.#commands) {
+      if (command.phase === 'waiting') this.#send(ref, command);
+    }
+  }
+
+  #settle(ref, phase, reason) {
+    const command = this.#commands.get(ref);
+    if (!command) return;
+    command.phase = phase;
+    if (!SETTLED.includes(phase)) return;
+    this.#commands.delete(ref);
+    const asked = this.#asked.get(command.id);
+    for (const name of Object.keys(command.desired)) {
+      if (asked?.get(name)?.ref === ref) asked.delete(name);
+    }
+    this.#touch(command.id);
+    const silent = phase === 'applied' || reason === 'superseded';
+    if (!silent) this.#emit('failed', { id: command.id, phase, reason, asked: command.desired });
+  }
+
+  /* -- hearing ------------------------------------------------------------------------- */
+
+  #take(frame) {
+    if (frame.type !== 'snapshot' && frame.seq !== undefined) {
+      if (frame.seq <= this.#seq) return; // replayed, and known
+      this.#seq = frame.seq;
+    }
+    switch (frame.type) {
+      case 'snapshot': return this.#takeSnapshot(frame);
+      case 'device': return this.#takeDevice(frame.device);
+      case 'delta': return this.#takeDelta(frame);
+      case 'removed': return this.#takeRemoved(frame.id);
+      case 'command': return this.#settle(frame.ref, frame.phase, frame.reason);
+      case 'alarm': return this.#emit('alarm', frame);
+      case 'error':
+        if (frame.ref) return this.#settle(frame.ref, 'failed', frame.message ?? frame.code);
+        return this.#emit('trouble', frame);
+      default: return undefined; // a newer server's frame: not for this page
+    }
+  }
+
+  #takeSnapshot({ seq, devices, server_time }) {
+    this.#seq = seq ?? 0;
+    this.as_of = null;
+    if (server_time) this.skew_ms = server_time - Date.now();
+    this.#devices = new Map(devices.map((device) => [device.id, device]));
+    for (const [ref, command] of this.#commands) {
+      // The snapshot's `desired` already tells how the accepted ones went.
+      if (command.phase === 'accepted' || command.phase === 'delivered') {
+        this.#settle(ref, 'applied');
+      }
+    }
+    for (const id of this.#watchers.keys()) this.#stale.add(id);
+    this.#changed(true);
+  }
+
+  #takeDevice(device) {
+    this.#devices.set(device.id, device);
+    this.#touch(device.id, true);
+  }
+
+  #takeDelta({ id, rev, changes }) {
+    const known = this.#devices.get(id);
+    if (!known) return;
+    const device = { ...known, rev: rev ?? known.rev };
+    for (const [name, value] of Object.entries(changes)) {
+      if (name === 'desired' || name === 'reported') device[name] = merged(known[name], value);
+      else if (value === null) delete device[name];
+      else device[name] = value;
+    }
+    this.#devices.set(id, device);
+    this.#yieldTo(id, changes.desired);
+    const moved = device.room !== known.room || device.description !== known.description;
+    this.#touch(id, moved || device.connected !== known.connected);
+    this.dispatchEvent(new CustomEvent('delta', { detail: { id, changes, device } }));
+  }
+
+  /** What was asked here and is now the server's `desired` needs no layer of its own. */
+  #yieldTo(id, desired) {
+    const asked = this.#asked.get(id);
+    if (!asked || !desired) return;
+    for (const [name, value] of Object.entries(desired)) {
+      const layer = asked.get(name);
+      if (layer && same(layer.value, value, 0)) asked.delete(name);
+    }
+  }
+
+  #takeRemoved(id) {
+    this.#devices.delete(id);
+    this.#asked.delete(id);
+    this.#touch(id, true);
+  }
+
+  /* -- telling, once a frame ----------------------------------------------------------- */
+
+  #touch(id, listed = false) {
+    this.#stale.add(id);
+    this.#changed(listed);
+  }
+
+  #changed(listed) {
+    this.#listed ||= listed;
+    this.#frame ??= requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = null;
+    if (this.#listed) {
+      this.#listed = false;
+      this.#emit('list');
+    }
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    for (const id of stale) {
+      for (const heard of this.#watchers.get(id) ?? []) heard(this.#devices.get(id));
+    }
+    if (stale.length) this.#emit('shown');
+  }
+
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+function merged(before, changes) {
+  const after = { ...before, ...changes };
+  for (const name of Object.keys(after)) if (after[name] === null) delete after[name];
+  return after;
+}
+
+/** This page's house. */
+export const house = new House();

@@ -1,0 +1,37 @@
+/* The page's words: one file per language under lang/, chosen once before the first paint. */
+
+export const LANGUAGES = { en: 'English', de: 'Deutsch' };
+const KEY = 'hearth.language';
+let words = {};
+let locale = 'en';
+
+/** The language in use ("en"), for Intl and for `<html lang>`. */
+export const language = () => locale;
+
+/** The locale for numbers and dates: the browser's own when it speaks our language. */
+export function region() {
+  return navigator.languages?.find((tag) => tag.startsWith(locale)) ?? locale;
+}
+
+/** Loads the language that was chosen here, or the first the browser asks for that exists. */
+export async function speak(chosen = localStorage.getItem(KEY)) {
+  const wanted = [chosen, ...(navigator.languages ?? [])].map((tag) => tag?.slice(0, 2));
+  locale = wanted.find((tag) => tag && tag in LANGUAGES) ?? 'en';
+  words = (await import(`./lang/${locale}.js`)).default;
+  document.documentElement.lang = locale;
+}
+
+/** Remembers a language for this browser; it is spoken from the next load on. */
+export function chooseLanguage(tag) {
+  localStorage.setItem(KEY, tag);
+}
+
+/** The words for `key` with `{name}` filled in; a missing key shows itself, so that it is seen. */
+export function t(key, values) {
+  const found = words[key] ?? key;
+  if (!values) return found;
+  return found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** Whether there are words for `key`. */
+export const has = (key) => Object.hasOwn(words, key);
