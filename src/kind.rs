@@ -155,6 +155,19 @@ impl Kinds {
         self.0.get(name)
     }
 
+    /// The kind called `name`; one without properties if its file was taken away, so that its
+    /// devices are still shown, and can be deleted.
+    #[must_use]
+    pub fn get_or_plain(&self, name: &Name) -> Arc<Kind> {
+        let plain = || Kind {
+            name: name.clone(),
+            title: name.clone(),
+            properties: Vec::new(),
+            behaviour: Behaviour::Plain,
+        };
+        self.get(name).cloned().unwrap_or_else(|| Arc::new(plain()))
+    }
+
     /// All kinds, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Kind>> {
         self.0.values()

@@ -15,6 +15,7 @@ pub mod directory;
 pub mod gauge;
 pub mod outbox;
 pub mod permit;
+pub mod reply;
 pub mod restart;
 pub mod root;
 pub mod supervisor;

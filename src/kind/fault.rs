@@ -33,7 +33,9 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    pub(super) fn new(field: String, code: &'static str, reason: impl Into<String>) -> Self {
+    /// The fault `code` of `field`, with its reason in words.
+    pub fn new(field: impl Into<String>, code: &'static str, reason: impl Into<String>) -> Self {
+        let field = field.into();
         Self { field, code, reason: reason.into() }
     }
 

@@ -149,6 +149,19 @@ impl Property {
         }
     }
 
+    /// Decimal digits that the property's step tells apart, at most 9: what history keeps.
+    /// Without a step, 3.
+    #[must_use]
+    pub fn digits(&self) -> u8 {
+        let Type::Number { step, .. } = &self.type_ else { return 0 };
+        let Some(step) = step else { return 3 };
+        let whole = |digits: &u8| {
+            let scaled = step * 10_f64.powi(i32::from(*digits));
+            (scaled - scaled.round()).abs() < 1e-6
+        };
+        (0..9).find(whole).unwrap_or(9)
+    }
+
     /// Whether two values are the same as far as the property's step can tell: within half of it.
     ///
     /// A number without a step is the same within a millionth: what an `f32` on a chip can hold.

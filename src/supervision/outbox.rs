@@ -32,6 +32,12 @@ pub struct Outbox<T> {
     queue: Arc<Mutex<Queue<T>>>,
 }
 
+/// A way in for answers: while an [`Outbox`] is left the link is open, whoever holds this.
+#[derive(Debug)]
+pub struct WeakOutbox<T> {
+    queue: Arc<Mutex<Queue<T>>>,
+}
+
 /// The connection's half.
 #[derive(Debug)]
 pub struct Inbox<T> {
@@ -65,18 +71,7 @@ impl<T> Outbox<T> {
     /// # Errors
     /// [`PushError::Full`] at the limit, [`PushError::Closed`] when nobody will read it.
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
-        let mut queue = lock(&self.queue);
-        if queue.ended {
-            return Err(PushError::Closed(item));
-        }
-        if queue.items.len() >= queue.limit {
-            return Err(PushError::Full(item));
-        }
-        queue.items.push_back(item);
-        let reader = queue.reader.take();
-        drop(queue);
-        wake(reader);
-        Ok(())
+        push(&self.queue, item)
     }
 
     /// Says a last word, also above the limit: what waits is still delivered, then this, then
@@ -109,11 +104,51 @@ impl<T> Outbox<T> {
         self.len() == 0
     }
 
+    /// A way in that does not keep the link open: for what only answers.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakOutbox<T> {
+        WeakOutbox { queue: Arc::clone(&self.queue) }
+    }
+
     /// Whether both lead to the same reader.
     #[must_use]
     pub fn same_link(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.queue, &other.queue)
     }
+}
+
+impl<T> WeakOutbox<T> {
+    /// Puts an item at the end; never waits.
+    ///
+    /// # Errors
+    /// As [`Outbox::push`]; also closed when no [`Outbox`] is left.
+    pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        if lock(&self.queue).writers == 0 {
+            return Err(PushError::Closed(item));
+        }
+        push(&self.queue, item)
+    }
+}
+
+impl<T> Clone for WeakOutbox<T> {
+    fn clone(&self) -> Self {
+        Self { queue: Arc::clone(&self.queue) }
+    }
+}
+
+fn push<T>(queue: &Mutex<Queue<T>>, item: T) -> Result<(), PushError<T>> {
+    let mut queue = lock(queue);
+    if queue.ended {
+        return Err(PushError::Closed(item));
+    }
+    if queue.items.len() >= queue.limit {
+        return Err(PushError::Full(item));
+    }
+    queue.items.push_back(item);
+    let reader = queue.reader.take();
+    drop(queue);
+    wake(reader);
+    Ok(())
 }
 
 impl<T> Clone for Outbox<T> {

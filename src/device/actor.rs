@@ -1,0 +1,325 @@
+//! The device actor: carries out what `device/state` decides.
+//!
+//! - Process: one per live device.
+//! - Supervised by: `devices`; transient, with back-off, its own window and quarantine.
+//! - Takes: [`DeviceMsg`].
+//! - Tells: its watchers, its link, the store, the statistics.
+//! - Never: waits for a watcher, a link or the statistics. It waits for the store where a person
+//!   waits for the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::concurrency::JoinHandle;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
+
+use crate::model::{Command, Device, DeviceId};
+use crate::observe::now_ms;
+use crate::store::{self, Batch};
+
+use super::state::{Change, DeviceEffect, DeviceState, Effects};
+use super::{
+    Attached, DeviceError, DeviceEvent, DeviceFloor, DeviceMsg, DeviceRef, Link, LinkEnd, Patch,
+    ToLink, View,
+};
+
+/// Starts the actor of device `id` under `supervisor`. It loads the device with its first message,
+/// not inside its supervisor.
+///
+/// # Errors
+/// Only if the supervisor is going down.
+pub async fn start(
+    id: DeviceId,
+    floor: Arc<DeviceFloor>,
+    idle_ms: i64,
+    supervisor: ActorCell,
+) -> Result<DeviceRef, SpawnErr> {
+    let shell = Shell { id, floor, idle_ms };
+    let (actor, _) = Actor::spawn_linked(None, DeviceActor, shell, supervisor).await?;
+    Ok(actor)
+}
+
+struct DeviceActor;
+
+/// The actor's hands: what it needs to carry effects out.
+struct Shell {
+    id: DeviceId,
+    floor: Arc<DeviceFloor>,
+    idle_ms: i64,
+}
+
+struct Running {
+    shell: Shell,
+    state: Option<DeviceState>,
+    link: Option<Link>,
+    alarm_clock: Option<(i64, JoinHandle<Result<(), MessagingErr<DeviceMsg>>>)>,
+}
+
+impl Actor for DeviceActor {
+    type Msg = DeviceMsg;
+    type State = Running;
+    type Arguments = Shell;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<DeviceMsg>,
+        shell: Shell,
+    ) -> Result<Running, ActorProcessingErr> {
+        Ok(Running { shell, state: None, link: None, alarm_clock: None })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<DeviceMsg>,
+        message: DeviceMsg,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        running.handle(&myself, message).await
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<DeviceMsg>,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        running.close().await
+    }
+}
+
+impl Running {
+    async fn handle(
+        &mut self,
+        myself: &ActorRef<DeviceMsg>,
+        message: DeviceMsg,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.state.is_none() && !self.load()? {
+            refuse(message);
+            myself.stop(None);
+            return Ok(());
+        }
+        let Some(state) = &mut self.state else { return Ok(()) };
+        let now_ms = now_ms();
+        let mut out = Effects::new();
+        match message {
+            DeviceMsg::Said(link, report, receipt) => {
+                state.said(link, report, receipt, now_ms, &mut out);
+            }
+            DeviceMsg::Delivered(link, number) => state.delivered(link, number, now_ms, &mut out),
+            DeviceMsg::Listens(link, listens) => state.listens(link, listens, now_ms, &mut out),
+            DeviceMsg::Saved(number, rev, safe) => {
+                state.saved(number, rev, safe, now_ms, &mut out);
+            }
+            DeviceMsg::Wake => {
+                self.alarm_clock = None;
+                state.wake(now_ms, &mut out);
+            }
+            DeviceMsg::LinkLost(link) => {
+                state.link_lost(link, now_ms, &mut out);
+                self.link.take_if(|held| held.id == link);
+            }
+            DeviceMsg::Attach(link, reply) => {
+                let attached = Box::pin(self.attach(link, now_ms, &mut out)).await;
+                reply.send(attached);
+            }
+            DeviceMsg::Patch(patch, reply) => {
+                let patched = Box::pin(self.patch(&patch, now_ms, &mut out)).await;
+                reply.send(patched);
+            }
+            DeviceMsg::Acknowledge(by, code, reply) => {
+                let change = state.acknowledge(&by, &code);
+                let done = Box::pin(self.commit_and_apply(change, now_ms, &mut out)).await;
+                reply.send(done);
+            }
+            DeviceMsg::Look(reply) => reply.send(Ok(state.view())),
+            DeviceMsg::Introduce(watcher) => {
+                watcher.tell(DeviceEvent::Whole(Arc::new(state.view())));
+            }
+            DeviceMsg::SecretChanged => self.end_link(LinkEnd::Revoked, now_ms, &mut out),
+            DeviceMsg::Delete(reply) => {
+                let deleted = Box::pin(self.delete(now_ms, &mut out)).await;
+                let gone = deleted.is_ok();
+                reply.send(deleted);
+                if gone {
+                    myself.stop(None);
+                    return Ok(());
+                }
+            }
+        }
+        self.carry_out(myself, out);
+        self.set_alarm_clock(myself, now_ms);
+        Ok(())
+    }
+
+    /// Loads the device. False: there is none.
+    fn load(&mut self) -> Result<bool, ActorProcessingErr> {
+        let Shell { id, floor, idle_ms } = &self.shell;
+        let Some(device) = store::devices::get(&floor.store, *id)? else { return Ok(false) };
+        let kind = floor.kinds.get_or_plain(&device.kind);
+        let open = store::devices::open_commands(&floor.store, *id)?;
+        self.state = Some(DeviceState::new(device, open, kind, *idle_ms, now_ms()));
+        Ok(true)
+    }
+
+    async fn attach(
+        &mut self,
+        link: Link,
+        now_ms: i64,
+        out: &mut Effects,
+    ) -> Result<Attached, DeviceError> {
+        let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
+        if let Some(device) = state.to_mark() {
+            commit(&self.shell.floor, &device, &[]).await?;
+            state.marked();
+        }
+        if let Some(older) = self.link.replace(link.clone()) {
+            close(&older, LinkEnd::TakenOver);
+        }
+        state.attach(link.id, now_ms, out);
+        Ok(Attached { kind: state.kind().clone() })
+    }
+
+    async fn patch(
+        &mut self,
+        patch: &Patch,
+        now_ms: i64,
+        out: &mut Effects,
+    ) -> Result<View, DeviceError> {
+        let Some(state) = &self.state else { return Err(DeviceError::Gone) };
+        let change = state.patch(patch, now_ms)?;
+        self.commit_and_apply(change, now_ms, out).await
+    }
+
+    /// Write before tell: the change is durable before it is so.
+    async fn commit_and_apply(
+        &mut self,
+        change: Option<Change>,
+        now_ms: i64,
+        out: &mut Effects,
+    ) -> Result<View, DeviceError> {
+        let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
+        if let Some(change) = change {
+            commit(&self.shell.floor, &change.device, &change.rows).await?;
+            state.apply(change, now_ms, out);
+        }
+        Ok(state.view())
+    }
+
+    async fn delete(&mut self, now_ms: i64, out: &mut Effects) -> Result<(), DeviceError> {
+        let Shell { id, floor, .. } = &self.shell;
+        let Some(owner) = self.state.as_ref().map(DeviceState::owner) else {
+            return Err(DeviceError::Gone);
+        };
+        let mut batch = Batch::new();
+        store::devices::remove(&floor.store, &mut batch, owner, *id).map_err(not_stored)?;
+        floor.store.commit(batch).await.map_err(not_stored)?;
+        floor.stats.forget(id.0);
+        floor.watchers.tell(*id, &DeviceEvent::Removed(*id));
+        self.end_link(LinkEnd::Revoked, now_ms, out);
+        self.state = None;
+        Ok(())
+    }
+
+    fn end_link(&mut self, why: LinkEnd, now_ms: i64, out: &mut Effects) {
+        if let Some(link) = self.link.take() {
+            close(&link, why);
+            if let Some(state) = &mut self.state {
+                state.link_lost(link.id, now_ms, out);
+            }
+        }
+    }
+
+    fn carry_out(&self, myself: &ActorRef<DeviceMsg>, effects: Effects) {
+        let floor = &self.shell.floor;
+        for effect in effects {
+            match effect {
+                DeviceEffect::Tell(event) => floor.watchers.tell(self.shell.id, &event),
+                DeviceEffect::Send(message) => self.send(message),
+                DeviceEffect::Confirm(receipt) => receipt.confirm(),
+                DeviceEffect::Record(sample) => floor.stats.record(sample.of(self.shell.id)),
+                DeviceEffect::Save { number, device, commands } => {
+                    let (myself, rev) = (myself.clone(), device.rev);
+                    floor.store.commit_then(batch(&device, &commands), move |done| {
+                        let safe = done.is_ok();
+                        if myself.cast(DeviceMsg::Saved(number, rev, safe)).is_err() {
+                            tracing::debug!("a write ended after its device actor");
+                        }
+                    });
+                }
+                DeviceEffect::Retire => myself.stop(None),
+            }
+        }
+    }
+
+    fn send(&self, message: ToLink) {
+        if let Some(link) = &self.link
+            && link.outbox.push(message).is_err()
+        {
+            tracing::debug!("message for a link that is over");
+        }
+    }
+
+    fn set_alarm_clock(&mut self, myself: &ActorRef<DeviceMsg>, now_ms: i64) {
+        let Some(at_ms) = self.state.as_ref().and_then(DeviceState::next_wake_ms) else { return };
+        if self.alarm_clock.as_ref().is_some_and(|(set_ms, _)| *set_ms <= at_ms) {
+            return;
+        }
+        if let Some((_, older)) = self.alarm_clock.take() {
+            older.abort();
+        }
+        let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
+        self.alarm_clock = Some((at_ms, myself.send_after(wait, || DeviceMsg::Wake)));
+    }
+
+    /// The house closes, or the actor retires: the link ends, and the device is written as it is.
+    async fn close(&mut self) -> Result<(), ActorProcessingErr> {
+        self.end_link(LinkEnd::ShuttingDown, now_ms(), &mut Effects::new());
+        if let Some(device) = self.state.as_ref().and_then(DeviceState::unwritten) {
+            commit(&self.shell.floor, &device, &[]).await?;
+        }
+        Ok(())
+    }
+}
+
+fn batch(device: &Device, commands: &[Command]) -> Batch {
+    let mut batch = Batch::new();
+    store::devices::put(&mut batch, device);
+    for command in commands {
+        store::devices::put_command(&mut batch, device.id, command);
+    }
+    batch
+}
+
+async fn commit(
+    floor: &DeviceFloor,
+    device: &Device,
+    commands: &[Command],
+) -> Result<(), DeviceError> {
+    floor.store.commit(batch(device, commands)).await.map_err(not_stored)
+}
+
+fn not_stored(error: impl std::fmt::Display) -> DeviceError {
+    DeviceError::NotStored(error.to_string())
+}
+
+fn close(link: &Link, why: LinkEnd) {
+    link.outbox.clone().close_with(ToLink::Close(why));
+}
+
+/// Answers whoever asks a device that does not exist.
+fn refuse(message: DeviceMsg) {
+    match message {
+        DeviceMsg::Attach(_, reply) => reply.send(Err(DeviceError::Gone)),
+        DeviceMsg::Patch(_, reply)
+        | DeviceMsg::Acknowledge(_, _, reply)
+        | DeviceMsg::Look(reply) => reply.send(Err(DeviceError::Gone)),
+        DeviceMsg::Delete(reply) => reply.send(Err(DeviceError::Gone)),
+        DeviceMsg::Said(..)
+        | DeviceMsg::Delivered(..)
+        | DeviceMsg::Listens(..)
+        | DeviceMsg::LinkLost(_)
+        | DeviceMsg::Introduce(_)
+        | DeviceMsg::SecretChanged
+        | DeviceMsg::Saved(..)
+        | DeviceMsg::Wake => {}
+    }
+}

@@ -1,0 +1,447 @@
+//! What one device is, and what follows from each message to it. Pure.
+//!
+//! The device is the authority for `reported`, people are for `desired`; this file brings the two
+//! together and keeps everybody told. `device/command` decides what becomes of commands,
+//! `device/saving` when something is written.
+
+use std::sync::Arc;
+
+use crate::kind::{AlarmChange, Kind, Watch};
+use crate::model::{Alarm, Caller, Command, Device, Name, Props, UserId};
+use crate::supervision::permit::Permit;
+
+use super::command::{OpenCommands, give_up};
+use super::saving::{Saving, Waiting};
+use super::{
+    Changed, CommandMoved, DeviceEvent, LinkId, Receipt, Report, Sample, ToLink, View, problem,
+};
+
+/// How far the `rev` that people are told may run ahead of the stored one.
+///
+/// Reports are told before they are written. After a crash the actor goes on this much further, so
+/// that no `rev` ever names two different states of a device.
+pub const REV_AHEAD_MAX: u64 = 64;
+
+/// What a device state asks its actor to do.
+#[derive(Debug)]
+pub enum DeviceEffect {
+    /// Tell those who watch the device.
+    Tell(DeviceEvent),
+    /// Send this down the link.
+    Send(ToLink),
+    /// Write this; then call [`DeviceState::saved`] with the number.
+    Save {
+        /// Names the write.
+        number: u64,
+        /// The device as it is to be stored.
+        device: Box<Device>,
+        /// Rows of its commands that changed.
+        commands: Vec<Command>,
+    },
+    /// A message is safe: acknowledge it.
+    Confirm(Receipt),
+    /// A number for the history.
+    Record(Sample),
+    /// Nothing is in hand: the actor may end.
+    Retire,
+}
+
+/// What the state asks for, in order.
+pub type Effects = Vec<DeviceEffect>;
+
+/// A change that is decided but not yet durable.
+#[derive(Debug, PartialEq)]
+pub struct Change {
+    /// The device after it.
+    pub device: Device,
+    /// Its open commands after it.
+    pub open: OpenCommands,
+    /// Command rows to store with it.
+    pub rows: Vec<Command>,
+    /// Steps of commands to tell, in order.
+    pub told: Vec<CommandMoved>,
+}
+
+/// One device, as its actor owns it.
+#[derive(Debug)]
+pub struct DeviceState {
+    pub(super) device: Device,
+    pub(super) kind: Arc<Kind>,
+    pub(super) open: OpenCommands,
+    watch: Watch,
+    shown: View,
+    link: Option<LinkState>,
+    saving: Saving,
+    saved_rev: u64,
+    idle_since_ms: i64,
+    idle_ms: i64,
+}
+
+#[derive(Debug)]
+struct LinkState {
+    id: LinkId,
+    listens: bool,
+    /// The number of the `set` message on its way, and the `rev` it carries.
+    on_its_way: Option<(u64, u64)>,
+    sets: u64,
+    /// What was sent on this link: each desired value goes down a link once.
+    sent: Props,
+    /// The properties that were as desired at some time on this link.
+    agreed: Vec<Name>,
+}
+
+impl DeviceState {
+    /// Takes over what the store knows. `idle_ms`: how long the actor stays with nothing in hand.
+    #[must_use]
+    pub fn new(
+        mut device: Device,
+        open: Vec<Command>,
+        kind: Arc<Kind>,
+        idle_ms: i64,
+        now_ms: i64,
+    ) -> Self {
+        let saved_rev = device.rev;
+        let mut saving = Saving::default();
+        if device.told_ahead {
+            device.rev += REV_AHEAD_MAX;
+            saving.now(now_ms);
+        }
+        let watch = kind.watch();
+        let shown = View::of(&device, &kind, false, &kind.derived(&watch, &device, now_ms));
+        Self {
+            saved_rev,
+            device,
+            kind,
+            open: OpenCommands::remembered(open),
+            watch,
+            shown,
+            link: None,
+            saving,
+            idle_since_ms: now_ms,
+            idle_ms,
+        }
+    }
+
+    /// The device as it is shown now.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View { last_seen: self.device.last_seen_ms, rev: self.device.rev, ..self.shown.clone() }
+    }
+
+    /// Who made the device.
+    #[must_use]
+    pub const fn owner(&self) -> UserId {
+        self.device.owner
+    }
+
+    /// The device's kind.
+    #[must_use]
+    pub const fn kind(&self) -> &Arc<Kind> {
+        &self.kind
+    }
+
+    /// What the store must learn before the device may say anything, if it does not know it yet:
+    /// that people may be told more than is written.
+    #[must_use]
+    pub fn to_mark(&self) -> Option<Device> {
+        (!self.device.told_ahead).then(|| Device { told_ahead: true, ..self.device.clone() })
+    }
+
+    /// The device as it is to be written before its actor ends, if that is not done yet.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<Device> {
+        (!self.saving.is_idle()).then(|| self.device.clone())
+    }
+
+    /// What [`Self::to_mark`] gave is durable.
+    pub const fn marked(&mut self) {
+        self.device.told_ahead = true;
+    }
+
+    /// A connection proved to be the device. The actor has closed an older one.
+    pub fn attach(&mut self, id: LinkId, now_ms: i64, out: &mut Effects) {
+        self.device.last_seen_ms = Some(now_ms);
+        self.link = Some(LinkState {
+            id,
+            listens: false,
+            on_its_way: None,
+            sets: 0,
+            sent: Props::new(),
+            agreed: Vec::new(),
+        });
+        self.end_turn(None, now_ms, out);
+    }
+
+    /// The link is over. An older link's end says nothing about the newer one.
+    pub fn link_lost(&mut self, id: LinkId, now_ms: i64, out: &mut Effects) {
+        if self.link.take_if(|link| link.id == id).is_some() {
+            self.device.last_seen_ms = Some(now_ms);
+            self.idle_since_ms = now_ms;
+            self.saving.soon(now_ms);
+            self.end_turn(None, now_ms, out);
+        }
+    }
+
+    /// The link began or ended to listen to `set`. Who begins gets what it missed.
+    pub fn listens(&mut self, id: LinkId, listens: bool, now_ms: i64, out: &mut Effects) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.id == id) {
+            link.listens = listens;
+            link.sent = Props::new();
+            self.end_turn(None, now_ms, out);
+        }
+    }
+
+    /// A `set` message reached the device.
+    pub fn delivered(&mut self, id: LinkId, number: u64, now_ms: i64, out: &mut Effects) {
+        let Some(link) = self.link.as_mut().filter(|link| link.id == id) else { return };
+        let Some((_, rev)) = link.on_its_way.take_if(|(current, _)| *current == number) else {
+            return;
+        };
+        let moved = self.open.delivered(rev, now_ms);
+        self.saving.moved(&moved, now_ms);
+        out.extend(moved.iter().map(|command| self.step(command)).map(DeviceEffect::Tell));
+        self.end_turn(None, now_ms, out);
+    }
+
+    /// The device said something.
+    pub fn said(
+        &mut self,
+        id: LinkId,
+        report: Report,
+        receipt: Receipt,
+        now_ms: i64,
+        out: &mut Effects,
+    ) {
+        if self.link.as_ref().is_none_or(|link| link.id != id) {
+            return;
+        }
+        self.device.last_seen_ms = Some(now_ms);
+        match report {
+            Report::State(props, faults) => {
+                self.blame(faults.first().map(ToString::to_string), now_ms);
+                self.reported(&props, now_ms, out);
+            }
+            Report::Telemetry(props, at_ms, faults) => {
+                self.blame(faults.first().map(ToString::to_string), now_ms);
+                self.record(&props, at_ms.unwrap_or(now_ms), out);
+            }
+            Report::Refused(refused) => self.refused(&refused, now_ms),
+            Report::Event(name, props) => {
+                out.push(DeviceEffect::Tell(DeviceEvent::Happened(self.device.id, name, props)));
+            }
+            Report::Garbage(text) => self.blame(Some(text.to_string()), now_ms),
+        }
+        let permit = receipt.permit();
+        if receipt.is_wanted() {
+            let safe = self.saving.confirm_after(receipt, now_ms);
+            out.extend(safe.map(DeviceEffect::Confirm));
+        }
+        self.end_turn(Some(permit), now_ms, out);
+    }
+
+    /// A change became durable: it is so, and everybody is told.
+    pub fn apply(&mut self, change: Change, now_ms: i64, out: &mut Effects) {
+        (self.device, self.open) = (change.device, change.open);
+        self.saved_rev = self.saved_rev.max(self.device.rev);
+        self.idle_since_ms = now_ms;
+        self.tell_changes(None, now_ms, out);
+        let told = change.told.into_iter().map(Arc::new).map(DeviceEvent::Command);
+        out.extend(told.map(DeviceEffect::Tell));
+        self.end_turn(None, now_ms, out);
+    }
+
+    /// Somebody has seen an alarm: the device after that, to be stored and then applied. None:
+    /// there is no such alarm.
+    #[must_use]
+    pub fn acknowledge(&self, by: &Caller, code: &str) -> Option<Change> {
+        let mut device = self.device.clone();
+        let alarm = device.alarms.iter_mut().find(|alarm| *alarm.code == *code)?;
+        alarm.acknowledged_by.get_or_insert_with(|| by.name.clone());
+        device.rev += 1;
+        Some(Change { device, open: self.open.clone(), rows: Vec::new(), told: Vec::new() })
+    }
+
+    /// A write that [`DeviceEffect::Save`] asked for ended.
+    pub fn saved(&mut self, number: u64, rev: u64, safe: bool, now_ms: i64, out: &mut Effects) {
+        if safe {
+            self.saved_rev = self.saved_rev.max(rev);
+        }
+        let Waiting { receipts, ended } = self.saving.finished(number, safe, now_ms);
+        out.extend(receipts.into_iter().map(DeviceEffect::Confirm));
+        out.extend(ended.iter().map(|command| self.step(command)).map(DeviceEffect::Tell));
+        self.end_turn(None, now_ms, out);
+    }
+
+    /// A deadline that [`Self::next_wake_ms`] gave has come.
+    pub fn wake(&mut self, now_ms: i64, out: &mut Effects) {
+        let late = self.open.expire(now_ms);
+        if !late.is_empty() {
+            give_up(&mut self.device, &late);
+            self.changed(now_ms);
+            self.saving.tell_after(late, now_ms);
+        }
+        self.end_turn(None, now_ms, out);
+        if self.is_idle() && now_ms >= self.idle_since_ms.saturating_add(self.idle_ms) {
+            out.push(DeviceEffect::Retire);
+        }
+    }
+
+    /// When [`Self::wake`] is to be called next.
+    #[must_use]
+    pub fn next_wake_ms(&self) -> Option<i64> {
+        let retire = self.is_idle().then(|| self.idle_since_ms.saturating_add(self.idle_ms));
+        [self.saving.due_ms(), self.open.next_expiry_ms(), self.watch.next_check_ms(), retire]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.link.is_none()
+            && self.open.is_empty()
+            && self.saving.is_idle()
+            && self.watch.next_check_ms().is_none()
+    }
+
+    fn reported(&mut self, props: &Props, now_ms: i64, out: &mut Effects) {
+        let news = props.iter().any(|(name, said)| self.device.reported.get(name) != Some(said));
+        if news {
+            self.device.reported.merge(props);
+            self.changed(now_ms);
+        }
+        self.follow_the_device(props);
+        let ended = self.open.settle(&self.device.reported, &self.kind, now_ms);
+        self.saving.tell_after(ended, now_ms);
+        self.record(props, now_ms, out);
+    }
+
+    /// Lets `desired` follow what was changed at the device itself.
+    ///
+    /// A value that was as desired on this link and now is not, with no command open, was changed
+    /// at the device: by its button, or by its own end of a cook. And what is unsafe late is asked
+    /// once, never again by itself. Anything else that differs is still wanted, and is sent.
+    fn follow_the_device(&mut self, props: &Props) {
+        let Some(link) = self.link.as_mut() else { return };
+        for (name, said) in props {
+            let Some(wanted) = self.device.desired.get(name) else { continue };
+            let agreed = link.agreed.contains(name);
+            if self.kind.same(name, wanted, said) {
+                if !agreed {
+                    link.agreed.push(name.clone());
+                }
+            } else if !self.open.waits_for(name)
+                && (agreed || self.kind.ttl_s(name, wanted).is_some())
+            {
+                self.device.desired.set(name.clone(), said.clone());
+            }
+        }
+    }
+
+    fn refused(&mut self, refused: &[(Name, Arc<str>)], now_ms: i64) {
+        if let Some((name, reason)) = refused.first() {
+            self.blame(Some(format!("{name}: {reason}")), now_ms);
+        }
+        let ended = self.open.refuse(refused, now_ms);
+        give_up(&mut self.device, &ended);
+        for (name, _) in refused {
+            match self.device.reported.get(name) {
+                Some(said) => drop(self.device.desired.set(name.clone(), said.clone())),
+                None => drop(self.device.desired.remove(name)),
+            }
+        }
+        self.changed(now_ms);
+        self.saving.tell_after(ended, now_ms);
+    }
+
+    fn blame(&mut self, text: Option<String>, now_ms: i64) {
+        let Some(text) = text else { return };
+        if self.device.problem.as_ref().is_none_or(|known| *known.text != *text) {
+            self.device.problem = Some(problem(text, now_ms));
+            self.saving.soon(now_ms);
+        }
+    }
+
+    fn record(&self, props: &Props, at_ms: i64, out: &mut Effects) {
+        for (name, value) in props {
+            let kept = self.kind.property(name).filter(|property| property.history);
+            if let (Some(property), Some(value)) = (kept, value.as_f64()) {
+                let (property, digits) = (property.name.clone(), property.digits());
+                out.push(DeviceEffect::Record(Sample { property, digits, value, at_ms }));
+            }
+        }
+    }
+
+    /// Counts a change that is told before it is written.
+    fn changed(&mut self, now_ms: i64) {
+        if self.device.rev < self.saved_rev.saturating_add(REV_AHEAD_MAX) {
+            self.device.rev += 1;
+        }
+        self.saving.soon(now_ms);
+    }
+
+    fn step(&self, command: &Command) -> DeviceEvent {
+        DeviceEvent::Command(Arc::new(CommandMoved::of(self.device.id, command)))
+    }
+
+    /// What closes every turn: alarms are looked at, watchers told, a write started if one is due,
+    /// and the device sent what it lacks.
+    fn end_turn(&mut self, permit: Option<Permit>, now_ms: i64, out: &mut Effects) {
+        self.look_at_alarms(now_ms);
+        self.tell_changes(permit, now_ms, out);
+        if let Some((number, commands)) = self.saving.start(now_ms) {
+            let device = Box::new(self.device.clone());
+            out.push(DeviceEffect::Save { number, device, commands });
+        }
+        self.converge(out);
+    }
+
+    fn look_at_alarms(&mut self, now_ms: i64) {
+        let changes = self.watch.observe(&self.device, self.link.is_some(), now_ms);
+        if changes.is_empty() {
+            return;
+        }
+        for change in changes {
+            match change {
+                AlarmChange::Raise(code) => {
+                    self.device.alarms.push(Alarm { code, since_ms: now_ms, acknowledged_by: None })
+                }
+                AlarmChange::Clear(code) => self.device.alarms.retain(|alarm| alarm.code != code),
+            }
+        }
+        self.changed(now_ms);
+    }
+
+    fn tell_changes(&mut self, permit: Option<Permit>, now_ms: i64, out: &mut Effects) {
+        let Self { device, kind, link, watch, shown, .. } = self;
+        if shown.rev == device.rev
+            && shown.connected == link.is_some()
+            && shown.problem == device.problem
+        {
+            return;
+        }
+        let derived = kind.derived(watch, device, now_ms);
+        let changes = shown.catch_up(device, kind, link.is_some(), &derived);
+        if let Some(changed) = Changed::new(device.id, device.rev, changes) {
+            out.push(DeviceEffect::Tell(DeviceEvent::Changed(Arc::new(changed), permit)));
+        }
+    }
+
+    /// Sends the device, in one message, everything desired that it does not report.
+    ///
+    /// One message is on its way at a time: a slow device gets the newest wish, not every one.
+    fn converge(&mut self, out: &mut Effects) {
+        let Some(link) = self.link.as_mut() else { return };
+        if !link.listens || link.on_its_way.is_some() || self.device.desired.is_empty() {
+            return;
+        }
+        let lacking = self.kind.differing(&self.device.desired, &self.device.reported);
+        if lacking.iter().all(|(name, value)| link.sent.get(name) == Some(value)) {
+            return;
+        }
+        let Ok(payload) = serde_json::to_vec(&lacking) else { return };
+        link.sent.merge(&lacking);
+        link.sets += 1;
+        link.on_its_way = Some((link.sets, self.device.rev));
+        out.push(DeviceEffect::Send(ToLink::Set(payload.into(), link.sets)));
+    }
+}

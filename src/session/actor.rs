@@ -1,0 +1,309 @@
+//! The session actor: carries out what a user's tabs and REST calls ask.
+//!
+//! - Process: one per user with a tab open, or with work in hand.
+//! - Supervised by: `sessions`; transient, with back-off, its own window and quarantine.
+//! - Takes: [`SessionMsg`].
+//! - Tells: its tabs; the devices on its list.
+//! - Never: waits for a tab. It waits for the store, and for a device actor to start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+
+use crate::device::{DeviceEvent, DeviceMsg, Patch, View, WatchKey, Watcher, WatcherRef, Wishes};
+use crate::devices::Devices;
+use crate::kind::FieldError;
+use crate::model::{Device, DeviceId, Role, UserId};
+use crate::observe::{now_ms, random};
+use crate::store::secret::Secret;
+use crate::store::{self, Batch, Store};
+
+use super::frame::{self, Request};
+use super::state::SessionState;
+use super::{Created, NewDevice, SessionError, SessionMsg, SessionRef, TabId};
+
+/// How often the actor looks after its tabs.
+const TICK: Duration = Duration::from_secs(5);
+
+/// What every session actor needs of the floors below it.
+pub struct SessionFloor {
+    /// Reaches the devices.
+    pub devices: Devices,
+    /// Where lists and devices are kept.
+    pub store: Store,
+    /// Most devices a user may own.
+    pub devices_max: usize,
+    /// How long the actor stays with no tab and nothing in hand, in milliseconds.
+    pub idle_ms: i64,
+    /// When tabs are asked to come back after the house closed, in milliseconds.
+    pub reconnect_in_ms: u64,
+}
+
+/// Starts the session actor of `user` under `supervisor`. It loads the list with its first message,
+/// not inside its supervisor.
+///
+/// # Errors
+/// Only if the supervisor is going down.
+pub async fn start(
+    user: UserId,
+    floor: Arc<SessionFloor>,
+    supervisor: ActorCell,
+) -> Result<SessionRef, SpawnErr> {
+    let (actor, _) = Actor::spawn_linked(None, SessionActor, (user, floor), supervisor).await?;
+    actor.send_interval(TICK, || SessionMsg::Tick);
+    Ok(actor)
+}
+
+struct SessionActor;
+
+struct Running {
+    user: UserId,
+    floor: Arc<SessionFloor>,
+    watcher: WatcherRef,
+    state: Option<SessionState>,
+}
+
+/// Stands for the session among a device's watchers.
+struct Ear(ActorRef<SessionMsg>);
+
+impl Watcher for Ear {
+    fn tell(&self, event: DeviceEvent) -> bool {
+        self.0.cast(SessionMsg::Device(event)).is_ok()
+    }
+}
+
+impl Actor for SessionActor {
+    type Msg = SessionMsg;
+    type State = Running;
+    type Arguments = (UserId, Arc<SessionFloor>);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SessionMsg>,
+        (user, floor): Self::Arguments,
+    ) -> Result<Running, ActorProcessingErr> {
+        Ok(Running { user, floor, watcher: Arc::new(Ear(myself)), state: None })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SessionMsg>,
+        message: SessionMsg,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        let now_ms = now_ms();
+        if running.state.is_none() {
+            running.load(now_ms)?;
+        }
+        let Running { floor, state: Some(state), .. } = running else { return Ok(()) };
+        match message {
+            SessionMsg::Device(event) => state.hear(&event, now_ms),
+            SessionMsg::TabOpened(tab) => state.open(tab, now_ms),
+            SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
+            SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
+            SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
+            SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
+            SessionMsg::Tick => {
+                if !state.tick(now_ms, floor.idle_ms) {
+                    myself.stop(None);
+                }
+            }
+            asked => {
+                state.touched(now_ms);
+                Box::pin(running.answer(&myself, asked, now_ms)).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<SessionMsg>,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        let Running { user, floor, state: Some(state), .. } = running else { return Ok(()) };
+        state.close_all(&frame::bye(floor.reconnect_in_ms));
+        for id in state.devices() {
+            floor.devices.unwatch(id, WatchKey::Session(*user));
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Loads the user's list and watches every device on it.
+    fn load(&mut self, now_ms: i64) -> Result<(), ActorProcessingErr> {
+        let mut state = SessionState::new(now_ms);
+        let owned =
+            store::devices::owned_by(&self.floor.store, self.user, None, self.floor.devices_max)?;
+        for id in owned {
+            if let Some(view) = self.watch(id)? {
+                state.load(view, Role::Owner);
+            }
+        }
+        self.state = Some(state);
+        Ok(())
+    }
+
+    fn watch(&self, id: DeviceId) -> Result<Option<View>, crate::store::ReadError> {
+        self.floor.devices.watch(id, WatchKey::Session(self.user), self.watcher.clone())
+    }
+
+    /// What somebody waits for.
+    async fn answer(&mut self, myself: &ActorRef<SessionMsg>, asked: SessionMsg, now_ms: i64) {
+        let Self { floor, state: Some(state), .. } = self else { return };
+        match asked {
+            SessionMsg::FromTab(tab, request) => self.from_tab(myself, tab, request, now_ms).await,
+            SessionMsg::List(reply) => reply.send(Ok(state.list())),
+            SessionMsg::Show(id, reply) => reply.send(state.show(id)),
+            SessionMsg::Check(id, role, reply) => reply.send(state.check(id, role).map(drop)),
+            SessionMsg::Patch(id, patch, reply) => {
+                let needed = role_for(&patch);
+                let forward = |answer| DeviceMsg::Patch(patch, answer);
+                self.forward(id, needed, reply, forward).await;
+            }
+            SessionMsg::Acknowledge(id, by, code, reply) => {
+                let forward = |answer| DeviceMsg::Acknowledge(by, code, answer);
+                self.forward(id, Role::Operator, reply, forward).await;
+            }
+            SessionMsg::Create(device, reply) => {
+                let created = self.create(&device, now_ms).await;
+                reply.send(created);
+            }
+            SessionMsg::NewSecret(id, reply) => {
+                let made = self.new_secret(id).await;
+                reply.send(made);
+            }
+            SessionMsg::Delete(id, reply) => match state.check(id, Role::Owner) {
+                Err(refused) => reply.send(Err(refused)),
+                Ok(_) => {
+                    let answer = crate::device::Answer::to(|done: Result<(), _>| {
+                        reply.send(done.map_err(SessionError::from));
+                    });
+                    floor.devices.deliver(id, DeviceMsg::Delete(answer)).await;
+                }
+            },
+            SessionMsg::Device(_)
+            | SessionMsg::TabOpened(_)
+            | SessionMsg::TabClosed(_)
+            | SessionMsg::TabDrained(_)
+            | SessionMsg::LoginEnded(_)
+            | SessionMsg::Answered(..)
+            | SessionMsg::Tick => {}
+        }
+    }
+
+    /// Hands a question on to a device, if the user may ask it. The device answers for itself: the
+    /// session goes on with its next message.
+    async fn forward(
+        &self,
+        id: DeviceId,
+        needed: Role,
+        reply: super::Answer<(String, u64)>,
+        question: impl FnOnce(crate::device::Answer<View>) -> DeviceMsg,
+    ) {
+        let Some(state) = &self.state else { return };
+        let role = match state.check(id, needed) {
+            Ok(role) => role,
+            Err(refused) => return reply.send(Err(refused)),
+        };
+        let answer = crate::device::Answer::to(move |done: Result<View, _>| {
+            let shown = done.map(|view| (view.to_json(role), view.rev));
+            reply.send(shown.map_err(SessionError::from));
+        });
+        self.floor.devices.deliver(id, question(answer)).await;
+    }
+
+    async fn from_tab(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        tab: TabId,
+        request: Request,
+        now_ms: i64,
+    ) {
+        let Some(state) = &mut self.state else { return };
+        match request {
+            Request::Ping { reference } => {
+                state.answer(tab, frame::pong(reference.as_deref(), now_ms));
+            }
+            Request::Resume { since } => state.resume(tab, since, now_ms),
+            Request::Set { reference, device, desired, ttl_s } => {
+                let Some(by) = state.caller(tab).cloned() else { return };
+                let patch = Patch {
+                    by,
+                    reference: reference.clone(),
+                    if_match: None,
+                    description: None,
+                    room: None,
+                    wishes: Wishes { desired: Some(desired), ..Wishes::default() },
+                    ttl_s,
+                };
+                let myself = myself.clone();
+                let reply = super::Answer::to(move |done| {
+                    if let Err(refused) = done {
+                        let frame = frame::refusal(&reference, &refused);
+                        drop(myself.cast(SessionMsg::Answered(tab, frame)));
+                    }
+                });
+                let forward = |answer| DeviceMsg::Patch(Box::new(patch), answer);
+                self.forward(DeviceId(device), Role::Operator, reply, forward).await;
+            }
+        }
+    }
+
+    async fn create(&mut self, new: &NewDevice, now_ms: i64) -> Result<Created, SessionError> {
+        let Self { user, floor, state: Some(state), .. } = self else {
+            return Err(SessionError::Unavailable);
+        };
+        if state.owned() >= floor.devices_max {
+            return Err(SessionError::TooMany(floor.devices_max));
+        }
+        let Some(kind) = floor.devices.kinds().get(&new.kind) else {
+            let fault = FieldError::new("kind", "unknown_kind", "no such kind");
+            return Err(SessionError::Invalid(vec![fault]));
+        };
+        let id = DeviceId::from_random(random::bits().map_err(not_stored)?);
+        let device = Device::new(
+            id,
+            *user,
+            kind.name.clone(),
+            new.description.clone(),
+            new.room.clone(),
+            now_ms,
+        );
+        let secret = Secret::from_random(random::bytes().map_err(not_stored)?);
+        let mut batch = Batch::new();
+        store::devices::create(&mut batch, &device, &secret.hash());
+        floor.store.commit(batch).await.map_err(not_stored)?;
+        let view = floor.devices.show(&device);
+        let json = view.to_json(Role::Owner);
+        self.watch(id).map_err(not_stored)?;
+        if let Some(state) = &mut self.state {
+            state.add(view, Role::Owner, now_ms);
+        }
+        Ok(Created { id, json, secret })
+    }
+
+    async fn new_secret(&self, id: DeviceId) -> Result<Secret, SessionError> {
+        let Self { floor, state: Some(state), .. } = self else {
+            return Err(SessionError::Unavailable);
+        };
+        state.check(id, Role::Owner)?;
+        let secret = Secret::from_random(random::bytes().map_err(not_stored)?);
+        let mut batch = Batch::new();
+        store::devices::put_secret(&mut batch, id, &secret.hash());
+        floor.store.commit(batch).await.map_err(not_stored)?;
+        floor.devices.tell(id, DeviceMsg::SecretChanged);
+        Ok(secret)
+    }
+}
+
+/// A change of what the device is called or where it stands is the owner's; a command is not.
+const fn role_for(patch: &Patch) -> Role {
+    if patch.description.is_some() || patch.room.is_some() { Role::Owner } else { Role::Operator }
+}
+
+fn not_stored(error: impl std::fmt::Display) -> SessionError {
+    SessionError::NotStored(error.to_string())
+}

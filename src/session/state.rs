@@ -1,0 +1,362 @@
+//! What one user's tabs see, and in which order. Pure.
+//!
+//! Every frame that changes what a tab shows carries the session's next `seq`. The last of them
+//! are kept, so that a tab which lost its connection gets what it missed; and a tab that reads too
+//! slowly is not sent each of them: once it has read what it was sent, it gets each changed device
+//! once, as it is then.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::device::{Changed, DeviceEvent, View};
+use crate::model::{DeviceId, Role};
+
+use super::tab::OUTBOX_FRAMES_MAX;
+use super::{LoginId, SessionError, Tab, TabEnd, TabId, ToTab, frame};
+
+/// Frames kept for tabs that come back.
+const KEPT_FRAMES_MAX: usize = 256;
+
+/// Bytes of frames kept for tabs that come back.
+const KEPT_BYTES_MAX: usize = 32 * 1024;
+
+/// How long a tab may be behind before it is told to come back later, in milliseconds.
+const BEHIND_MS_MAX: i64 = 15_000;
+
+/// `seq` begins at the session's start in milliseconds, times this: a number that an earlier
+/// session of the user gave is never given again, unless it made over a million frames a second.
+const SEQ_PER_MS: u64 = 1_000;
+
+/// A device on the user's list.
+#[derive(Debug)]
+struct Held {
+    view: View,
+    role: Role,
+    /// The last frame that told of it.
+    seq: u64,
+}
+
+#[derive(Debug)]
+struct OpenTab {
+    tab: Tab,
+    /// Since when, and after which `seq`, it is not sent single frames.
+    behind: Option<(i64, u64)>,
+}
+
+/// A frame that tabs which come back may have missed.
+#[derive(Debug, Clone)]
+struct Kept {
+    seq: u64,
+    frame: Bytes,
+    /// It shows a device, which a tab that catches up gets as it is then.
+    shows_device: bool,
+}
+
+/// One user's devices and tabs.
+#[derive(Debug)]
+pub struct SessionState {
+    devices: BTreeMap<DeviceId, Held>,
+    tabs: Vec<OpenTab>,
+    seq: u64,
+    kept: VecDeque<Kept>,
+    kept_bytes: usize,
+    idle_since_ms: i64,
+}
+
+impl SessionState {
+    /// A session with no devices and no tabs yet.
+    #[must_use]
+    pub fn new(now_ms: i64) -> Self {
+        Self {
+            devices: BTreeMap::new(),
+            tabs: Vec::new(),
+            seq: u64::try_from(now_ms).unwrap_or(0).saturating_mul(SEQ_PER_MS),
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            idle_since_ms: now_ms,
+        }
+    }
+
+    /// The devices on the list.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceId> {
+        self.devices.keys().copied()
+    }
+
+    /// How many devices are the user's own.
+    #[must_use]
+    pub fn owned(&self) -> usize {
+        self.devices.values().filter(|held| held.role == Role::Owner).count()
+    }
+
+    /// How many tabs are open.
+    #[must_use]
+    pub const fn tabs(&self) -> usize {
+        self.tabs.len()
+    }
+
+    /// Who sits at a tab.
+    #[must_use]
+    pub fn caller(&self, id: TabId) -> Option<&crate::model::Caller> {
+        self.tabs.iter().find(|open| open.tab.id == id).map(|open| &open.tab.caller)
+    }
+
+    /// May the user do what `needed` may? The user's own role on the device.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSuchDevice`] for a device that is not on the list, whoever else has it;
+    /// [`SessionError::Forbidden`] for a lower role.
+    pub fn check(&self, id: DeviceId, needed: Role) -> Result<Role, SessionError> {
+        match self.devices.get(&id) {
+            None => Err(SessionError::NoSuchDevice),
+            Some(held) if held.role < needed => Err(SessionError::Forbidden),
+            Some(held) => Ok(held.role),
+        }
+    }
+
+    /// All devices, as a JSON array.
+    #[must_use]
+    pub fn list(&self) -> String {
+        let all: Vec<_> = self.devices.values().map(|held| held.view.shown_to(held.role)).collect();
+        serde_json::to_string(&all).unwrap_or_default()
+    }
+
+    /// A device as the user sees it, as a JSON object.
+    ///
+    /// # Errors
+    /// [`SessionError::NoSuchDevice`]
+    pub fn show(&self, id: DeviceId) -> Result<(String, u64), SessionError> {
+        let held = self.devices.get(&id).ok_or(SessionError::NoSuchDevice)?;
+        Ok((held.view.to_json(held.role), held.view.rev))
+    }
+
+    /// A device came onto the list, or its role changed.
+    pub fn add(&mut self, view: View, role: Role, now_ms: i64) {
+        let (id, seq) = (view.id, self.next_seq());
+        let frame = frame::device(seq, &view.shown_to(role));
+        self.devices.insert(id, Held { view, role, seq });
+        self.tell(Kept { seq, frame, shows_device: true }, now_ms);
+    }
+
+    /// Puts a device on the list before any tab has seen the list.
+    pub fn load(&mut self, view: View, role: Role) {
+        let seq = self.seq;
+        self.devices.insert(view.id, Held { view, role, seq });
+    }
+
+    /// A device left the list.
+    pub fn remove(&mut self, id: DeviceId, now_ms: i64) {
+        if self.devices.remove(&id).is_some() {
+            let seq = self.next_seq();
+            self.tell_once(seq, frame::removed(seq, id), now_ms);
+        }
+    }
+
+    /// A watched device has news.
+    pub fn hear(&mut self, event: &DeviceEvent, now_ms: i64) {
+        match event {
+            DeviceEvent::Changed(changed, _) => self.hear_change(changed, now_ms),
+            DeviceEvent::Whole(view) => self.hear_whole(view, now_ms),
+            DeviceEvent::Command(moved) if self.devices.contains_key(&moved.id) => {
+                let seq = self.next_seq();
+                self.tell_once(seq, frame::command(seq, moved), now_ms);
+            }
+            DeviceEvent::Happened(id, name, props) if self.devices.contains_key(id) => {
+                let seq = self.next_seq();
+                self.tell_once(seq, frame::event(seq, *id, name, props), now_ms);
+            }
+            DeviceEvent::Command(_) | DeviceEvent::Happened(..) => {}
+            DeviceEvent::Removed(id) => self.remove(*id, now_ms),
+        }
+    }
+
+    fn hear_change(&mut self, changed: &Changed, now_ms: i64) {
+        let seq = self.seq + 1;
+        let Some(held) = self.devices.get_mut(&changed.id) else { return };
+        if changed.rev < held.view.rev {
+            return;
+        }
+        held.view.apply(changed.rev, &changed.changes);
+        held.seq = seq;
+        self.seq = seq;
+        let frame = frame::delta(seq, changed);
+        self.tell(Kept { seq, frame, shows_device: true }, now_ms);
+    }
+
+    fn hear_whole(&mut self, view: &View, now_ms: i64) {
+        let Some(held) = self.devices.get(&view.id) else { return };
+        if held.view != *view && view.rev >= held.view.rev {
+            self.add(view.clone(), held.role, now_ms);
+        }
+    }
+
+    /// A tab opened: it gets everything.
+    pub fn open(&mut self, tab: Tab, now_ms: i64) {
+        let frame = self.snapshot(now_ms);
+        let mut open = OpenTab { tab, behind: None };
+        open.send(self.seq, frame, now_ms);
+        self.tabs.push(open);
+    }
+
+    /// A tab is gone.
+    pub fn close(&mut self, id: TabId, now_ms: i64) {
+        self.tabs.retain(|open| open.tab.id != id);
+        self.idle_since_ms = now_ms;
+    }
+
+    /// A sign-in ended: its tabs are closed.
+    pub fn close_login(&mut self, login: LoginId, now_ms: i64) {
+        let ended = |open: &OpenTab| open.tab.login == Some(login);
+        for open in self.tabs.iter().filter(|open| ended(open)) {
+            open.end(TabEnd::SignedOut);
+        }
+        self.tabs.retain(|open| !ended(open));
+        self.idle_since_ms = now_ms;
+    }
+
+    /// The house closes: every tab is told when to come back.
+    pub fn close_all(&mut self, bye: &Bytes) {
+        for open in self.tabs.drain(..) {
+            open.say(bye.clone());
+            open.end(TabEnd::ShuttingDown);
+        }
+    }
+
+    /// Sends a frame to one tab alone: an answer to what it said.
+    pub fn answer(&self, id: TabId, frame: Bytes) {
+        if let Some(open) = self.tabs.iter().find(|open| open.tab.id == id) {
+            open.say(frame);
+        }
+    }
+
+    /// Sends a tab what it missed since the frame `since`.
+    pub fn resume(&mut self, id: TabId, since: u64, now_ms: i64) {
+        let frames = if self.remembers(since) {
+            let missed = self.kept.iter().filter(|kept| kept.seq > since);
+            missed.map(|kept| (kept.seq, kept.frame.clone())).collect()
+        } else {
+            vec![(self.seq, self.snapshot(now_ms))]
+        };
+        if let Some(open) = self.tabs.iter_mut().find(|open| open.tab.id == id) {
+            for (seq, frame) in frames {
+                open.send(seq, frame, now_ms);
+            }
+        }
+    }
+
+    /// A tab that was behind has read everything: it gets each device that changed meanwhile, once,
+    /// and the steps of commands that it missed.
+    pub fn catch_up(&mut self, id: TabId, now_ms: i64) {
+        let Some(place) = self.tabs.iter().position(|open| open.tab.id == id) else { return };
+        let Some((_, since)) = self.tabs.get_mut(place).and_then(|open| open.behind.take()) else {
+            return;
+        };
+        let frames = self.merged_since(since).unwrap_or_else(|| {
+            let snapshot = self.snapshot(now_ms);
+            vec![(self.seq, snapshot)]
+        });
+        if let Some(open) = self.tabs.get_mut(place) {
+            for (seq, frame) in frames {
+                open.send(seq, frame, now_ms);
+            }
+        }
+    }
+
+    /// What changed after `since`, each device once. None: too much, or too long ago.
+    fn merged_since(&self, since: u64) -> Option<Vec<(u64, Bytes)>> {
+        if !self.remembers(since) {
+            return None;
+        }
+        let single = self.kept.iter().filter(|kept| kept.seq > since && !kept.shows_device);
+        let changed = self.devices.values().filter(|held| held.seq > since);
+        let mut frames: Vec<(u64, Bytes)> = changed
+            .map(|held| (held.seq, frame::device(held.seq, &held.view.shown_to(held.role))))
+            .chain(single.map(|kept| (kept.seq, kept.frame.clone())))
+            .collect();
+        frames.sort_by_key(|(seq, _)| *seq);
+        (frames.len() < OUTBOX_FRAMES_MAX / 2).then_some(frames)
+    }
+
+    /// Whether every frame after `since` is still kept.
+    fn remembers(&self, since: u64) -> bool {
+        let first = self.kept.front().map_or(self.seq + 1, |kept| kept.seq);
+        first <= since.saturating_add(1) && since <= self.seq
+    }
+
+    /// Closes the tabs that stay behind. True: there are tabs, or there were just now.
+    pub fn tick(&mut self, now_ms: i64, idle_ms: i64) -> bool {
+        let hopeless = |open: &OpenTab| {
+            open.tab.outbox.is_closed()
+                || open.behind.is_some_and(|(since_ms, _)| now_ms - since_ms > BEHIND_MS_MAX)
+        };
+        for open in self.tabs.iter().filter(|open| hopeless(open)) {
+            open.end(TabEnd::TooSlow);
+        }
+        let before = self.tabs.len();
+        self.tabs.retain(|open| !hopeless(open));
+        if self.tabs.len() < before {
+            self.idle_since_ms = now_ms;
+        }
+        !self.tabs.is_empty() || now_ms - self.idle_since_ms < idle_ms
+    }
+
+    /// Something was asked over REST: the session stays a while.
+    pub const fn touched(&mut self, now_ms: i64) {
+        self.idle_since_ms = now_ms;
+    }
+
+    const fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    fn snapshot(&self, now_ms: i64) -> Bytes {
+        let devices = self.devices.values().map(|held| held.view.shown_to(held.role));
+        frame::snapshot(self.seq, devices, now_ms)
+    }
+
+    fn tell_once(&mut self, seq: u64, frame: Bytes, now_ms: i64) {
+        self.tell(Kept { seq, frame, shows_device: false }, now_ms);
+    }
+
+    fn tell(&mut self, kept: Kept, now_ms: i64) {
+        for open in &mut self.tabs {
+            open.send(kept.seq, kept.frame.clone(), now_ms);
+        }
+        self.kept_bytes += kept.frame.len();
+        self.kept.push_back(kept);
+        while self.kept.len() > KEPT_FRAMES_MAX || self.kept_bytes > KEPT_BYTES_MAX {
+            let Some(dropped) = self.kept.pop_front() else { break };
+            self.kept_bytes -= dropped.frame.len();
+        }
+    }
+}
+
+impl OpenTab {
+    /// Sends a frame, unless the tab is behind, or is so from now on.
+    fn send(&mut self, seq: u64, frame: Bytes, now_ms: i64) {
+        if self.behind.is_some() {
+            return;
+        }
+        if self.tab.outbox.len() + 2 < OUTBOX_FRAMES_MAX
+            && self.tab.outbox.push(ToTab::Frame(frame)).is_ok()
+        {
+            return;
+        }
+        self.behind = Some((now_ms, seq.saturating_sub(1)));
+        self.put(ToTab::CaughtUp);
+    }
+
+    fn say(&self, frame: Bytes) {
+        self.put(ToTab::Frame(frame));
+    }
+
+    fn end(&self, why: TabEnd) {
+        self.tab.outbox.clone().close_with(ToTab::Close(why));
+    }
+
+    /// A full outbox is a tab that does not read; it is closed by [`SessionState::tick`].
+    fn put(&self, message: ToTab) {
+        drop(self.tab.outbox.push(message));
+    }
+}
