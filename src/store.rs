@@ -1,0 +1,277 @@
+//! The store room: what the house must not forget, behind one small door.
+//!
+//! Process: none of its own; the writer's thread is the only one that writes, see `store/writer`.
+//! Supervised by: the root, first of its children, through `store/actor`.
+//! Takes: batches, by [`Store::commit`] and [`Store::commit_then`]; reads, by anybody at any time.
+//! Tells: whoever committed a batch how it ended.
+//! Never: answers Ok before the disk has it; lets a name of the engine out of `store/writer`.
+
+pub mod accounts;
+pub mod actor;
+pub mod credentials;
+pub mod devices;
+pub mod key;
+pub mod mqtt;
+pub mod record;
+pub mod secret;
+
+mod batch;
+mod queue;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+pub use batch::{BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, VALUE_BYTES_MAX};
+pub use key::{Key, Table};
+use queue::{Answer, Job, Queue};
+pub use queue::{GROUP_BYTES_MAX, GROUP_WRITES_MAX, QUEUE_BYTES_MAX, QUEUED_BYTES_MIN};
+pub use record::{BadRecord, Record};
+pub use secret::{Secret, SecretHash};
+pub use writer::Writer;
+use writer::{Disk, Engine, Failure, Shared};
+
+/// Most rows in one page.
+pub const PAGE_ROWS_MAX: usize = 1024;
+
+/// The store can't be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("the store in {} is in use: another Hearth runs on it", path.display())]
+    InUse {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The folder or the files in it can't be used.
+    #[error("the store in {} can't be opened: {reason}", path.display())]
+    Disk {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A newer release has written it.
+    #[error("the store has version {found}, this release knows up to {known}: run a newer one")]
+    Newer {
+        /// Its version.
+        found: u32,
+        /// The newest version that this release understands.
+        known: u32,
+    },
+    /// It could not be brought to this release's form. It is unchanged, or a copy lies beside it.
+    #[error("the store can't be brought up to date: {reason}")]
+    Migration {
+        /// What stood in the way.
+        reason: String,
+    },
+}
+
+/// How a commit can end but well.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Nothing was written; it may be tried again.
+    #[error("the store refused the write: {0}")]
+    Refused(Arc<str>),
+    /// Nothing was written: what the batch expected isn't so. Read again, then decide.
+    #[error("somebody else has written it in the meantime")]
+    Conflict,
+    /// Written or not: reload what it touched before relying on either.
+    #[error("it isn't known whether the write was kept: {0}")]
+    Unknown(Arc<str>),
+    /// Nothing was written: another node owns these rows now. This engine never says so.
+    #[error("another node is responsible now")]
+    Fenced,
+}
+
+/// A row can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Not now: the disk fails, or the row's last write is in doubt.
+    #[error("the store can't be read: {0}")]
+    Unavailable(Arc<str>),
+    /// Parts of a large value are missing.
+    #[error("the row {key} is torn")]
+    Torn {
+        /// Which row.
+        key: Key,
+    },
+    /// The bytes are no record of ours.
+    #[error(transparent)]
+    BadRecord(#[from] BadRecord),
+}
+
+impl From<Failure> for ReadError {
+    fn from(Failure(reason): Failure) -> Self {
+        Self::Unavailable(reason.into())
+    }
+}
+
+/// What the store has done since its start, and how it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Groups that were synced, or had nothing to sync.
+    pub groups: u64,
+    /// Batches in them.
+    pub batches: u64,
+    /// Keys written.
+    pub writes: u64,
+    /// Writes that a later write of the same key in their group has spared.
+    pub superseded: u64,
+    /// Batches answered with a conflict.
+    pub conflicts: u64,
+    /// Batches refused: full queue, crossed limit, full or failing disk.
+    pub refused: u64,
+    /// Batches of which nobody knows whether they were kept.
+    pub unknown: u64,
+    /// Times that a broken store came back.
+    pub recoveries: u64,
+    /// Bytes that wait or are being committed.
+    pub queue_bytes: u64,
+    /// Why nothing can be written now, while that is so.
+    pub broken: Option<String>,
+}
+
+/// A handle on the store. Cheap to clone; all clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Opens the store below the folder `path`, or makes an empty one there.
+    ///
+    /// Reads work at once; commits wait until somebody runs the writer.
+    ///
+    /// # Errors
+    /// [`OpenError`]; it is worded for the operator.
+    pub fn open(path: &Path) -> Result<(Self, Writer), OpenError> {
+        let engine = Disk::open(&path.join("control"))?;
+        schema::prepare(&engine, |version| path.join(format!("control.version-{version}")))?;
+        Ok(Self::on(Box::new(engine), QUEUE_BYTES_MAX))
+    }
+
+    fn on(engine: Box<dyn Engine>, queue_bytes_max: usize) -> (Self, Writer) {
+        let shared = Arc::new(Shared::new(engine, Queue::new(queue_bytes_max)));
+        (Self { shared: shared.clone() }, Writer::new(shared))
+    }
+
+    /// Commits `batch`: when it is Ok, it is on disk. Waits for a place in a full queue.
+    ///
+    /// Batches of one caller that awaits each are written in that order. If the caller stops
+    /// waiting the batch may still be written.
+    ///
+    /// # Errors
+    /// [`CommitError`] says what is known about the batch.
+    pub async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        self.check(&batch)?;
+        let closed = || CommitError::Refused("the store is closed".into());
+        let place = self.shared.queue.place(&batch).await.ok_or_else(closed)?;
+        let (told, hears) = oneshot::channel();
+        let answer = Answer::new(move |result| drop(told.send(result)));
+        self.push(Job { batch, answer, place });
+        let lost = |_| CommitError::Unknown("nobody answered".into());
+        hears.await.map_err(lost)?
+    }
+
+    /// Commits `batch` and calls `then` with the result: on the writer's thread once it is known,
+    /// or here and now if the batch is refused. Never waits.
+    ///
+    /// Batches given one after the other by the same thread are written in that order. `then` must
+    /// be short, and must not panic or wait: everybody else's answer comes after it.
+    pub fn commit_then(
+        &self,
+        batch: Batch,
+        then: impl FnOnce(Result<(), CommitError>) + Send + 'static,
+    ) {
+        if let Err(error) = self.check(&batch) {
+            return then(Err(error));
+        }
+        if let Some(place) = self.shared.queue.place_now(&batch) {
+            self.push(Job { batch, answer: Answer::new(then), place });
+        } else {
+            self.shared.refused();
+            then(Err(CommitError::Refused("too many writes wait for the disk".into())));
+        }
+    }
+
+    fn check(&self, batch: &Batch) -> Result<(), CommitError> {
+        match batch.fault() {
+            Some(fault) => {
+                self.shared.refused();
+                Err(CommitError::Refused(fault.into()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn push(&self, job: Job) {
+        if let Err(answer) = self.shared.queue.push(job) {
+            self.shared.refused();
+            answer.give(Err(CommitError::Refused("the store is closed".into())));
+        }
+    }
+
+    /// What lies under `key`. Short, but it may touch the disk.
+    ///
+    /// It may show a write a moment before its writer hears that it is durable.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the row can't be read or is in doubt.
+    pub fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, ReadError> {
+        self.shared.books().get(key)
+    }
+
+    /// The record under `key`.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the row can't be read, is in doubt, or isn't such a record.
+    pub fn record<R: Record>(&self, key: &Key) -> Result<Option<R>, ReadError> {
+        let found = self.get(key)?;
+        Ok(found.map(|bytes| record::decode(key, &bytes)).transpose()?)
+    }
+
+    /// Up to `limit` rows (and never more than [`PAGE_ROWS_MAX`]) whose keys begin with `prefix`,
+    /// in the order of their keys, all as they were at one moment; after the key `after`, which
+    /// must begin with `prefix` as well.
+    ///
+    /// # Errors
+    /// [`ReadError`] if a row can't be read or is in doubt.
+    pub fn page(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Vec<u8>)>, ReadError> {
+        self.shared.books().page(prefix, after, limit.min(PAGE_ROWS_MAX))
+    }
+
+    /// As [`Store::page`], with the records read.
+    ///
+    /// # Errors
+    /// As [`Store::page`], and if a row isn't such a record.
+    pub fn records<R: Record>(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, R)>, ReadError> {
+        let rows = self.page(prefix, after, limit)?;
+        let read = |(key, bytes): (Key, Vec<u8>)| {
+            let record = record::decode(&key, &bytes)?;
+            Ok((key, record))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// What the store has done so far, for metrics and the admin page.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.shared.figures()
+    }
+}
