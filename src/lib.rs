@@ -2,6 +2,16 @@
 //!
 //! The floors, top to bottom; imports only point further down. ARCHITECTURE.md draws the house.
 
+pub mod session;
+
+pub mod device;
+pub mod devices;
+
+pub mod stats;
+pub mod store;
+
 pub mod kind;
 pub mod model;
+pub mod mqtt;
+pub mod observe;
 pub mod supervision;
