@@ -4,6 +4,14 @@
 //! here: which wishes are unsafe, what a cook looks like under the old names; and, in the room,
 //! what the server estimates and what it warns of.
 
+pub mod alarms;
+pub mod cook;
+pub mod core_temp;
+pub mod eta;
+pub mod food;
+pub mod lethality;
+pub mod samples;
+
 use super::Kind;
 use super::fault::FieldError;
 use super::legacy::Legacy;
@@ -48,11 +56,8 @@ pub(super) fn complete(
     if heating == Some(false) {
         return Ok(());
     }
-    let judged = ["heating", "target_c", "timer_s", "expert"];
-    let Some(touched) = ["timer_s", "target_c", "expert", "heating"]
-        .into_iter()
-        .find(|name| judged.contains(name) && wish.touches(name))
-    else {
+    let judged = ["timer_s", "target_c", "expert", "heating"];
+    let Some(touched) = judged.into_iter().find(|name| wish.touches(name)) else {
         return Ok(());
     };
     let after = wish.over(&device.desired);

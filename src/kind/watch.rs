@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::sous_vide::cook::Cook;
 use crate::model::{Device, Name};
 
 /// What an observation changes about a device's alarms.
@@ -14,30 +15,37 @@ pub enum AlarmChange {
     Clear(Name),
 }
 
-/// What was seen of one device so far. Empty for most kinds; a cooker's is kept with the device,
-/// so that a restart of the server loses nothing.
+/// What was seen of one device so far. Nothing for most kinds; a cooker's is below a kilobyte, and
+/// is to be stored with the device, so that a restart of the server goes on where it was.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Watch(Option<Box<()>>);
+pub struct Watch(Option<Box<Cook>>);
 
 impl Watch {
     pub(super) fn cooker() -> Self {
-        Self(None)
+        Self(Some(Box::default()))
+    }
+
+    /// Whether there is nothing to watch: such a device needs neither observing nor storing.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Looks at the device after a message, a change of its link, or when it is time to.
+    ///
+    /// `device.last_seen_ms` tells a new message from a second look at an old one;
+    /// `device.alarms` are those that are raised already.
     pub fn observe(&mut self, device: &Device, connected: bool, now_ms: i64) -> Vec<AlarmChange> {
-        let _ = (device, connected, now_ms);
-        Vec::new()
+        self.0.as_mut().map_or_else(Vec::new, |cook| cook.observe(device, connected, now_ms))
     }
 
     /// When to look again even if nothing happens, Unix milliseconds.
     #[must_use]
-    pub const fn next_check_ms(&self) -> Option<i64> {
-        None
+    pub fn next_check_ms(&self) -> Option<i64> {
+        self.0.as_ref().and_then(|cook| cook.next_check_ms())
     }
 
     pub(super) fn derived(&self, device: &Device, now_ms: i64) -> Map<String, Json> {
-        let _ = (device, now_ms);
-        Map::new()
+        self.0.as_ref().map_or_else(Map::new, |cook| cook.derived(device, now_ms))
     }
 }
