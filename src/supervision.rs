@@ -12,6 +12,7 @@
 //! Nothing in the house runs outside of these: `clippy.toml` bans the other ways to start a task.
 
 pub mod directory;
+pub mod family;
 pub mod gauge;
 pub mod outbox;
 pub mod permit;
@@ -22,7 +23,8 @@ pub mod tasks;
 
 mod panics;
 
-pub use directory::{ChildInfo, ChildStatus, Directory, Family, StartError};
+pub use directory::Directory;
+pub use family::{ChildInfo, ChildStatus, Family, StartError};
 pub use gauge::{Gauge, Tick};
 pub use outbox::{Inbox, Outbox, PushError, outbox};
 pub use panics::quiet_panics;
