@@ -18,10 +18,10 @@ pub mod outbox;
 pub mod permit;
 pub mod restart;
 pub mod root;
-pub mod supervisor;
 pub mod tasks;
 
 mod panics;
+mod supervisor;
 
 pub use directory::Directory;
 pub use family::{ChildInfo, ChildStatus, Family, StartError};
@@ -39,12 +39,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use ractor::{ActorCell, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorRef, SpawnErr, SupervisionEvent};
 use restart::Ending;
 
 /// How long a killed actor may take to be gone. A kill takes effect at the next `await`, so only
 /// a handler that blocks its thread takes longer, and nothing can stop that one.
 const KILL_WITHIN: Duration = Duration::from_secs(1);
+
+/// Spawns an actor under its supervisor, nameless: names are global, and keys are enough.
+///
+/// Waits for its `pre_start`, inside the supervisor.
+///
+/// # Errors
+/// When `pre_start` fails or panics, or the supervisor is stopping.
+pub async fn child<A: Actor>(
+    actor: A,
+    arguments: A::Arguments,
+    supervisor: ActorCell,
+) -> Result<ActorRef<A::Msg>, SpawnErr> {
+    let (child, _task) = Actor::spawn_linked(None, actor, arguments, supervisor).await?;
+    Ok(child)
+}
 
 /// Lets an actor finish its queue and its `post_stop`, and kills it at the deadline.
 ///
@@ -91,11 +106,7 @@ async fn guarded<T, E: std::fmt::Display>(
 ) -> Result<T, Box<str>> {
     match AssertUnwindSafe(start).catch_unwind().await {
         Ok(started) => started.map_err(|error| fault_text(&error)),
-        Err(panic) => {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(fault_text(&words.unwrap_or("panicked")))
-        }
+        Err(panic) => Err(fault_text(&panics::words(&*panic))),
     }
 }
 

@@ -27,12 +27,12 @@ use super::family::{Child, ChildInfo, Family, StartError};
 use super::restart::Intensity;
 use super::root::{Branch, ChildSpec, Strategy};
 use super::supervisor::{Supervisor, SupervisorMsg};
-use super::{read, write};
+use super::{child, read, write};
 
 /// How soon a question is repeated to a supervisor that is being restarted.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 /// A backoff no longer than this is waited for instead of being reported.
-const WAIT_OUT: Duration = Duration::from_millis(1_000);
+const WAIT_OUT: Duration = Duration::from_secs(1);
 
 type Start<K, M> =
     Box<dyn Fn(K, ActorCell) -> BoxFuture<'static, Result<ActorRef<M>, SpawnErr>> + Send + Sync>;
@@ -96,7 +96,7 @@ where
         let start = move |root: ActorCell| {
             let specs = (0..house.shards.len()).map(|index| shard_spec(&house, index)).collect();
             let branch = Branch::new(specs, Strategy::OneForOne, Intensity::default());
-            async move { Ok(ractor::Actor::spawn_linked(None, branch, (), root).await?.0.get_cell()) }
+            async move { Ok(child(branch, (), root).await?.get_cell()) }
         };
         // Each floor gets a second more than the one below it, which ends by itself first.
         ChildSpec::new(family.name, start).stop_within(family.stop_within + Duration::from_secs(4))
@@ -252,7 +252,7 @@ where
     let name: Cow<'static, str> = format!("{}/{index}", family.name).into();
     let start = move |branch: ActorCell| {
         let supervisor = Supervisor { house: Arc::clone(&house), index };
-        async move { Ok(ractor::Actor::spawn_linked(None, supervisor, (), branch).await?.0.get_cell()) }
+        async move { Ok(child(supervisor, (), branch).await?.get_cell()) }
     };
     ChildSpec::new(name, start).stop_within(family.stop_within + Duration::from_secs(2))
 }

@@ -325,4 +325,5 @@ where
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits for what it spawns")]
 mod tests;

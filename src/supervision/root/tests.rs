@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::timeout;
 
 use super::*;
+use crate::supervision::child;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -24,7 +25,7 @@ impl Actor for Room {
     type State = ();
     type Arguments = ();
 
-    async fn pre_start(&self, _: ActorRef<RoomMsg>, _: ()) -> Result<(), ActorProcessingErr> {
+    async fn pre_start(&self, _: ActorRef<RoomMsg>, (): ()) -> Result<(), ActorProcessingErr> {
         lock(&self.diary).push(format!("+{}", self.name));
         Ok(())
     }
@@ -33,13 +34,13 @@ impl Actor for Room {
         &self,
         _: ActorRef<RoomMsg>,
         message: RoomMsg,
-        _: &mut (),
+        (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
         let RoomMsg::Panic = message;
         panic!("{} burns", self.name)
     }
 
-    async fn post_stop(&self, _: ActorRef<RoomMsg>, _: &mut ()) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _: ActorRef<RoomMsg>, (): &mut ()) -> Result<(), ActorProcessingErr> {
         tokio::time::sleep(self.goodbye).await;
         lock(&self.diary).push(format!("-{}", self.name));
         Ok(())
@@ -50,7 +51,7 @@ fn room(name: &'static str, diary: &Diary, goodbye: Duration) -> ChildSpec {
     let diary = Arc::clone(diary);
     ChildSpec::new(name, move |root| {
         let room = Room { name, diary: Arc::clone(&diary), goodbye };
-        async move { Ok(Actor::spawn_linked(None, room, (), root).await?.0.get_cell()) }
+        async move { Ok(child(room, (), root).await?.get_cell()) }
     })
 }
 
@@ -74,15 +75,12 @@ async fn until(what: impl Fn() -> bool) {
 
 /// Panics a child and waits until everybody is there again.
 async fn burn(root: &Root, name: &str) {
-    let cell = root.roster().cell(name).unwrap();
-    let room: ActorRef<RoomMsg> = cell.into();
-    room.cast(RoomMsg::Panic).unwrap();
-    room.wait(Some(SOON)).await.unwrap();
     let roster = root.roster();
-    let up = move || roster.snapshot().iter().all(|child| child.status == ChildStatus::Running);
-    let dead = room.get_id();
-    let roster = root.roster();
-    until(|| roster.cell(name).is_some_and(|cell| cell.get_id() != dead) && up()).await;
+    let burning: ActorRef<RoomMsg> = roster.cell(name).unwrap().into();
+    burning.cast(RoomMsg::Panic).unwrap();
+    let replaced = || roster.cell(name).is_some_and(|cell| cell.get_id() != burning.get_id());
+    let all_up = || roster.snapshot().iter().all(|child| child.status == ChildStatus::Running);
+    until(|| replaced() && all_up()).await;
 }
 
 #[tokio::test]
@@ -124,8 +122,8 @@ async fn the_sixth_failure_in_a_minute_gives_up_after_everybody_said_goodbye() {
     for _ in 0..5 {
         burn(&root, "b").await;
     }
-    let room: ActorRef<RoomMsg> = root.roster().cell("b").unwrap().into();
-    room.cast(RoomMsg::Panic).unwrap();
+    let burning: ActorRef<RoomMsg> = root.roster().cell("b").unwrap().into();
+    burning.cast(RoomMsg::Panic).unwrap();
     let ended = timeout(SOON, root.ended()).await.unwrap();
     assert_eq!(ended, Ended::GaveUp("b keeps failing: b burns".into()));
     assert!(diary(&notes).ends_with("+b -a"));

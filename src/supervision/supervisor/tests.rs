@@ -4,7 +4,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::supervision::{
-    ChildStatus, Directory, Ended, Family, Intensity, Patience, Restart, Root,
+    ChildStatus, Directory, Ended, Family, Intensity, Patience, Restart, Root, child,
 };
 
 mod faults;
@@ -41,7 +41,7 @@ impl Actor for Probe {
     type State = u32;
     type Arguments = ();
 
-    async fn pre_start(&self, _: ActorRef<ProbeMsg>, _: ()) -> Result<u32, ActorProcessingErr> {
+    async fn pre_start(&self, _: ActorRef<ProbeMsg>, (): ()) -> Result<u32, ActorProcessingErr> {
         if self.world.down.load(Ordering::Relaxed) {
             return Err("the store is down".into());
         }
@@ -105,7 +105,7 @@ async fn open(family: Family) -> Scene {
     let inside = Arc::clone(&world);
     let probes = Directory::new(family, move |_key: u64, supervisor| {
         let probe = Probe { world: Arc::clone(&inside) };
-        async move { Ok(Actor::spawn_linked(None, probe, (), supervisor).await?.0) }
+        child(probe, (), supervisor)
     });
     let root = Root::start(vec![probes.spec()], Intensity::default()).await.unwrap();
     Scene { probes, world, root }
