@@ -12,18 +12,20 @@
 //! Nothing in the house runs outside of these: `clippy.toml` bans the other ways to start a task.
 
 pub mod directory;
+pub mod family;
 pub mod gauge;
 pub mod outbox;
 pub mod permit;
 pub mod reply;
 pub mod restart;
 pub mod root;
-pub mod supervisor;
 pub mod tasks;
 
 mod panics;
+mod supervisor;
 
-pub use directory::{ChildInfo, ChildStatus, Directory, Family, StartError};
+pub use directory::Directory;
+pub use family::{ChildInfo, ChildStatus, Family, StartError};
 pub use gauge::{Gauge, Tick};
 pub use outbox::{Inbox, Outbox, PushError, outbox};
 pub use panics::quiet_panics;
@@ -38,12 +40,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use ractor::{ActorCell, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorRef, SpawnErr, SupervisionEvent};
 use restart::Ending;
 
 /// How long a killed actor may take to be gone. A kill takes effect at the next `await`, so only
 /// a handler that blocks its thread takes longer, and nothing can stop that one.
 const KILL_WITHIN: Duration = Duration::from_secs(1);
+
+/// Spawns an actor under its supervisor, nameless: names are global, and keys are enough.
+///
+/// Waits for its `pre_start`, inside the supervisor.
+///
+/// # Errors
+/// When `pre_start` fails or panics, or the supervisor is stopping.
+pub async fn child<A: Actor>(
+    actor: A,
+    arguments: A::Arguments,
+    supervisor: ActorCell,
+) -> Result<ActorRef<A::Msg>, SpawnErr> {
+    let (child, _task) = Actor::spawn_linked(None, actor, arguments, supervisor).await?;
+    Ok(child)
+}
 
 /// Lets an actor finish its queue and its `post_stop`, and kills it at the deadline.
 ///
@@ -90,11 +107,7 @@ async fn guarded<T, E: std::fmt::Display>(
 ) -> Result<T, Box<str>> {
     match AssertUnwindSafe(start).catch_unwind().await {
         Ok(started) => started.map_err(|error| fault_text(&error)),
-        Err(panic) => {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(fault_text(&words.unwrap_or("panicked")))
-        }
+        Err(panic) => Err(fault_text(&panics::words(&*panic))),
     }
 }
 

@@ -233,4 +233,5 @@ fn wake(reader: Option<Waker>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits for what it spawns")]
 mod tests;

@@ -1,6 +1,6 @@
 //! What a panic says on its way to the supervisor.
 
-use std::panic::PanicHookInfo;
+use std::any::Any;
 
 /// From now on a panic is one log line with its place and words, and no backtrace.
 ///
@@ -9,10 +9,12 @@ use std::panic::PanicHookInfo;
 pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, words = words(panic), "panicked");
+        tracing::error!(place, words = words(panic.payload()), "panicked");
     }));
 }
 
-fn words<'a>(panic: &'a PanicHookInfo<'_>) -> &'a str {
-    panic.payload_as_str().unwrap_or("no words")
+/// The text a panic carries.
+pub(super) fn words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no words")
 }

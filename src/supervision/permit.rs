@@ -92,6 +92,7 @@ impl Drop for Permit {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits for what it spawns")]
 mod tests {
     use std::time::Duration;
 

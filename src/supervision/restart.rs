@@ -182,6 +182,8 @@ fn doubled(base: Duration, max: Duration, times: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
     use proptest::prelude::*;
 
     use super::*;
@@ -255,7 +257,7 @@ mod tests {
     proptest! {
         #[test]
         fn pauses_stay_within_their_bounds_and_memory_too(
-            steps in proptest::collection::vec((0_u64..200_000, proptest::option::of(0_u64..90_000)), 1..80)
+            steps in vec((0_u64..200_000, option::of(0_u64..90_000)), 1..80)
         ) {
             let patience = patience(Restart::Permanent);
             let (mut record, mut now) = (Record::default(), Instant::now());
@@ -267,12 +269,14 @@ mod tests {
                 match record.ended(&patience, FAULT, ran, now) {
                     Decision::Forget => prop_assert!(false, "a permanent child was forgotten"),
                     Decision::BackOff(pause) => {
-                        prop_assert!(!quarantined || well, "left quarantine without having run well");
-                        prop_assert!(pause >= patience.backoff_base && pause <= patience.backoff_max);
+                        prop_assert!(!quarantined || well, "left quarantine unwell");
+                        prop_assert!(pause >= patience.backoff_base);
+                        prop_assert!(pause <= patience.backoff_max);
                         quarantined = false;
                     }
                     Decision::Quarantine(pause) => {
-                        prop_assert!(pause >= patience.quarantine_base && pause <= patience.quarantine_max);
+                        prop_assert!(pause >= patience.quarantine_base);
+                        prop_assert!(pause <= patience.quarantine_max);
                         prop_assert!(well || !quarantined || pause >= last, "a pause shrank");
                         (quarantined, last) = (true, pause);
                     }
@@ -283,7 +287,7 @@ mod tests {
 
         #[test]
         fn it_gives_up_exactly_when_one_span_holds_too_many(
-            gaps in proptest::collection::vec(0_u64..40_000, 1..60)
+            gaps in vec(0_u64..40_000, 1..60)
         ) {
             let intensity = Intensity::default();
             let (mut window, mut now, mut all) = (Window::default(), Instant::now(), vec![]);

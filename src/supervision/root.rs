@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use super::directory::{ChildInfo, ChildStatus};
+use super::family::{ChildInfo, ChildStatus};
 use super::restart::{Intensity, Window};
 use super::{Obituary, farewell, guarded, lock};
 

@@ -17,7 +17,8 @@ use ractor::{
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::directory::{Child, House, Shard, StartError, Trouble, appoint};
+use super::directory::{House, Shard, appoint};
+use super::family::{Child, StartError, Trouble};
 use super::restart::{Decision, Ending};
 use super::{KILL_WITHIN, Obituary, guarded, read, write};
 
@@ -322,3 +323,7 @@ where
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test waits for what it spawns")]
+mod tests;

@@ -333,7 +333,7 @@ mod tests {
         let told = Told(Arc::clone(&ended));
         let task = async move |_: Cancel| {
             let _told = told;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tasks.spawn(task).unwrap();
         tokio::task::yield_now().await;
