@@ -81,7 +81,9 @@ pub fn shared(filter: &str) -> Option<(&str, &str)> {
 /// How many levels a topic or filter has.
 #[must_use]
 pub fn levels(topic: &str) -> usize {
-    topic.bytes().filter(|byte| *byte == b'/').count() + 1
+    // Counted in bytes, 255 at a time, which the compiler turns into vector instructions.
+    let slashes = |part: &[u8]| part.iter().map(|byte| u8::from(*byte == b'/')).sum::<u8>();
+    topic.as_bytes().chunks(255).map(|part| usize::from(slashes(part))).sum::<usize>() + 1
 }
 
 /// Whether a valid plain `filter` (for a shared one, its filter part) takes a valid `topic`.
