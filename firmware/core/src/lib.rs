@@ -39,6 +39,7 @@
         clippy::unwrap_used,
         clippy::indexing_slicing,
         clippy::panic,
+        clippy::wildcard_enum_match_arm,
         clippy::float_arithmetic,
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -57,10 +58,12 @@ pub mod control;
 pub mod cook;
 pub mod json;
 pub mod light;
+pub mod mqtt;
 pub mod record;
 pub mod ring;
 pub mod safety;
 pub mod simple;
+pub mod slip;
 pub mod text;
 pub mod units;
 
