@@ -1,2 +1,94 @@
-//! The MQTT endpoint.
+//! The MQTT endpoint: devices connect to it directly.
+//!
+//! - Process: one listener actor, one sweep actor, and a task per connection.
+//! - Supervised by: `tree`, below `doors`; a connection is never restarted, the device reconnects.
+//! - Takes: bytes.
+//! - Tells: device actors; the peer.
+//! - Never: keeps a buffer for an idle connection, or reads on while the device's actor is behind.
+//!
+//! Bytes become packets in `codec`, packets become the native contract in `protocol` and
+//! `contract` (all pure); `wire` moves bytes, `login` opens, `connection` runs, `listener` accepts,
+//! `sweep` notices who fell silent.
+
 pub mod codec;
+pub mod connection;
+pub mod contract;
+pub mod listener;
+pub mod login;
+pub mod protocol;
+pub mod sweep;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::device::LinkId;
+use crate::devices::Devices;
+use crate::store::Store;
+
+/// What every connection needs of the floors below it, and the limits it keeps.
+pub struct MqttFloor {
+    /// Reaches the devices.
+    pub devices: Devices,
+    /// Where credentials are kept.
+    pub store: Store,
+    /// Who fell silent.
+    pub sweep: Arc<sweep::Sweep>,
+    /// What a connection may take.
+    pub limits: MqttLimits,
+    links: AtomicU64,
+}
+
+/// What a connection may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MqttLimits {
+    /// What packets may carry.
+    pub packets: codec::Limits,
+    /// Bytes of a packet before the client is known.
+    pub login_packet_bytes_max: u32,
+    /// Bytes of any later packet.
+    pub packet_bytes_max: u32,
+    /// Seconds within which a connection must have sent its CONNECT.
+    pub login_s_max: u32,
+    /// Longest keep-alive, in seconds, that a v5 client is granted.
+    pub keepalive_s_max: u16,
+    /// Messages above `QoS` 0 that a client may have unacknowledged, and messages of any `QoS` that
+    /// may be under way to its actor.
+    pub receive_maximum: u16,
+    /// Seconds that a peer may leave its socket full.
+    pub write_s_max: u32,
+    /// Milliseconds that a refused client waits for the answer, whatever was wrong.
+    pub refusal_delay_ms: u64,
+}
+
+impl Default for MqttLimits {
+    fn default() -> Self {
+        Self {
+            packets: codec::Limits::default(),
+            login_packet_bytes_max: 4 * 1024,
+            packet_bytes_max: 256 * 1024,
+            login_s_max: 5,
+            keepalive_s_max: 1_200,
+            receive_maximum: 20,
+            write_s_max: 15,
+            refusal_delay_ms: 500,
+        }
+    }
+}
+
+impl MqttFloor {
+    /// Puts the floor together.
+    #[must_use]
+    pub const fn new(
+        devices: Devices,
+        store: Store,
+        sweep: Arc<sweep::Sweep>,
+        limits: MqttLimits,
+    ) -> Self {
+        Self { devices, store, sweep, limits, links: AtomicU64::new(0) }
+    }
+
+    fn next_link(&self) -> LinkId {
+        LinkId(self.links.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -118,7 +118,7 @@ impl Running {
                 self.link.take_if(|held| held.id == link);
             }
             DeviceMsg::Attach(link, reply) => {
-                let attached = Box::pin(self.attach(link, now_ms, &mut out)).await;
+                let attached = Box::pin(self.attach(myself, link, now_ms, &mut out)).await;
                 reply.send(attached);
             }
             DeviceMsg::Patch(patch, reply) => {
@@ -162,6 +162,7 @@ impl Running {
 
     async fn attach(
         &mut self,
+        myself: &ActorRef<DeviceMsg>,
         link: Link,
         now_ms: i64,
         out: &mut Effects,
@@ -175,7 +176,7 @@ impl Running {
             close(&older, LinkEnd::TakenOver);
         }
         state.attach(link.id, now_ms, out);
-        Ok(Attached { kind: state.kind().clone() })
+        Ok(Attached { device: myself.clone(), kind: state.kind().clone() })
     }
 
     async fn patch(

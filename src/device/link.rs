@@ -50,6 +50,8 @@ pub enum LinkEnd {
 /// What a connection learns when it became a link.
 #[derive(Debug, Clone)]
 pub struct Attached {
+    /// Its actor.
+    pub device: super::DeviceRef,
     /// The device's kind, by which its messages are read.
     pub kind: Arc<Kind>,
 }
