@@ -2,5 +2,6 @@
 //!
 //! The floors, top to bottom; imports only point further down. ARCHITECTURE.md draws the house.
 
+pub mod config;
 pub mod model;
 pub mod supervision;
