@@ -15,6 +15,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use super::family::{ChildInfo, ChildStatus};
 use super::restart::{Intensity, Window};
 use super::{Obituary, farewell, guarded, lock};
+use crate::observe::metrics;
 
 /// How long a child may take to stop unless its spec says otherwise.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -269,6 +270,7 @@ impl Branch {
     ) -> Result<(), ActorProcessingErr> {
         let name = self.specs.get(index).map(|spec| spec.name.clone()).unwrap_or_default();
         self.roster.failed(index, fault);
+        metrics().room_restarts.inc();
         let Some(pause) = self.intensity.restart(window, Instant::now()) else {
             tracing::error!(child = %name, fault, "failed too often, giving up");
             let reason = format!("{name} keeps failing: {fault}");

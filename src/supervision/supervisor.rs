@@ -21,6 +21,7 @@ use super::directory::{House, Shard, appoint};
 use super::family::{Child, StartError, Trouble};
 use super::restart::{Decision, Ending};
 use super::{KILL_WITHIN, Obituary, guarded, read, write};
+use crate::observe::metrics;
 
 type Reply<M> = oneshot::Sender<Result<ActorRef<M>, StartError>>;
 
@@ -151,6 +152,7 @@ where
     ) {
         if ending == Ending::Fault {
             self.house.faults.fetch_add(1, Ordering::Relaxed);
+            metrics().child_faults.inc();
         }
         if state.leaving.remove(&key) {
             return self.forget(&key);
@@ -168,7 +170,10 @@ where
                 return self.forget(&key);
             }
             Decision::BackOff(pause) => (pause, false),
-            Decision::Quarantine(pause) => (pause, true),
+            Decision::Quarantine(pause) => {
+                metrics().child_quarantines.inc();
+                (pause, true)
+            }
         };
         state.turn += 1;
         let (turn, due) = (state.turn, now + pause);

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{KILL_WITHIN, lock};
+use crate::observe::metrics;
 
 /// A set of tasks of one kind; clones share it. When the last clone is dropped, the tasks are
 /// ended at once: nothing runs unsupervised.
@@ -101,6 +102,7 @@ impl Tasks {
         let shared = &self.owner.shared;
         let place = Shared::enter(shared).inspect_err(|_full| {
             shared.refused.fetch_add(1, Ordering::Relaxed);
+            metrics().tasks_refused.inc();
         })?;
         let future = task(Cancel { shared: Arc::clone(shared) });
         #[expect(clippy::disallowed_methods, reason = "this is the place that watches tasks")]
@@ -229,6 +231,7 @@ impl<T: Future<Output = ()>> Future for Watched<T> {
         }
         catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))).unwrap_or_else(|_words| {
             shared.panics.fetch_add(1, Ordering::Relaxed);
+            metrics().task_panics.inc();
             Poll::Ready(())
         })
     }
