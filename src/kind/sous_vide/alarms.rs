@@ -171,12 +171,12 @@ impl Look<'_> {
         let duty_pct = self.device.reported.number("duty_pct").unwrap_or(0.0);
         let below = self.above_c().is_some_and(|above_c| above_c < -NEAR_C);
         let full = at_work && below && duty_pct >= FULL_DUTY_PCT;
-        let slope = self.samples.slope_c_min(300.0);
+        let warms = self.samples.slope_c_min(300.0).is_some_and(|slope| slope >= WARMS_C_MIN);
         Sign {
             at_once: told,
-            there: full,
-            sure: slope.is_some_and(|slope| slope < WARMS_C_MIN),
-            over: !told && (!full || slope.is_some_and(|slope| slope >= WARMS_C_MIN)),
+            there: full && !warms,
+            sure: self.is_not_recovering(),
+            over: !told && (!full || warms),
         }
     }
 
@@ -185,10 +185,14 @@ impl Look<'_> {
         Sign {
             at_once: food_in && self.found_cold && below(DROP_C),
             there: food_in && below(DROP_C),
-            // The dip when food goes in recovers, and so does a bath that is heated from cold.
-            sure: self.samples.slope_c_min(300.0).is_some_and(|slope| slope < WARMS_C_MIN),
+            sure: self.is_not_recovering(),
             over: !food_in || !below(BACK_C),
         }
+    }
+
+    /// The dip when food goes in recovers, and so does a bath that is heated from cold.
+    fn is_not_recovering(&self) -> bool {
+        self.samples.slope_c_min(120.0).is_some_and(|slope| slope < WARMS_C_MIN)
     }
 
     fn sensor_fault(&self, at_work: bool, fault: Option<&str>) -> Sign {
