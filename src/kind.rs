@@ -1,10 +1,8 @@
 //! Kinds: what a device is. A schema read from a TOML file, and for some a behaviour.
 //!
 //! All pure: text and values in, decisions out; whoever calls reads the files and the clock.
-//! A new kind is a file in `kinds.path` ([docs/kinds.md]); a new behaviour is a module here and a
+//! A new kind is a file in `kinds.path` (docs/kinds.md); a new behaviour is a module here and a
 //! line in [`behaviour`].
-//!
-//! [docs/kinds.md]: https://github.com/hearth/hearth/blob/main/docs/kinds.md
 
 mod behaviour;
 pub mod fault;

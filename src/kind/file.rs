@@ -329,3 +329,6 @@ const FIELDS: &[&str] = &[
     "widget",
     "ttl_s",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -94,3 +94,6 @@ pub(super) fn legacy(device: &Device) -> Legacy {
         timestamp: device.timer_start_ms,
     }
 }
+
+#[cfg(test)]
+mod tests;

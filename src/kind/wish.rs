@@ -72,6 +72,7 @@ impl Kind {
             }
         }
         if !faults.is_empty() {
+            faults.sort_by(|one, other| one.field.cmp(&other.field));
             return Err(faults);
         }
         self.behaviour.settle(self, &mut wish.set);

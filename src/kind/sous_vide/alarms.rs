@@ -158,10 +158,11 @@ impl Look<'_> {
     fn over_temp(&self, at_work: bool, fault: Option<&str>) -> Sign {
         let told = fault == Some("over_temp");
         let watched = at_work || self.phase == "error";
+        let there = watched && self.above_c().is_some_and(|above_c| above_c > OVER_C);
         Sign {
             at_once: told,
-            there: watched && self.above_c().is_some_and(|above_c| above_c > OVER_C),
-            sure: self.samples.slope_c_min(60.0).is_some_and(|slope| slope > 0.0),
+            there,
+            sure: there && self.samples.slope_c_min(60.0).is_some_and(|slope| slope > 0.0),
             over: !told && (!watched || self.above_c().is_none_or(|above_c| above_c <= BACK_C)),
         }
     }
@@ -171,24 +172,30 @@ impl Look<'_> {
         let duty_pct = self.device.reported.number("duty_pct").unwrap_or(0.0);
         let below = self.above_c().is_some_and(|above_c| above_c < -NEAR_C);
         let full = at_work && below && duty_pct >= FULL_DUTY_PCT;
-        let slope = self.samples.slope_c_min(300.0);
+        let warms = |slope: f64| slope >= WARMS_C_MIN;
+        let there = full && !self.samples.slope_c_min(300.0).is_some_and(warms);
         Sign {
             at_once: told,
-            there: full,
-            sure: slope.is_some_and(|slope| slope < WARMS_C_MIN),
-            over: !told && (!full || slope.is_some_and(|slope| slope >= WARMS_C_MIN)),
+            there,
+            sure: there && self.is_not_recovering(),
+            over: !told && !there,
         }
     }
 
     fn temp_drop(&self, food_in: bool) -> Sign {
         let below = |by_c: f64| self.above_c().is_some_and(|above_c| above_c < -by_c);
+        let there = food_in && below(DROP_C);
         Sign {
-            at_once: food_in && self.found_cold && below(DROP_C),
-            there: food_in && below(DROP_C),
-            // The dip when food goes in recovers, and so does a bath that is heated from cold.
-            sure: self.samples.slope_c_min(300.0).is_some_and(|slope| slope < WARMS_C_MIN),
+            at_once: there && self.found_cold,
+            there,
+            sure: there && self.is_not_recovering(),
             over: !food_in || !below(BACK_C),
         }
+    }
+
+    /// The dip when food goes in recovers, and so does a bath that is heated from cold.
+    fn is_not_recovering(&self) -> bool {
+        self.samples.slope_c_min(120.0).is_some_and(|slope| slope < WARMS_C_MIN)
     }
 
     fn sensor_fault(&self, at_work: bool, fault: Option<&str>) -> Sign {

@@ -54,10 +54,11 @@ impl Cook {
     pub fn observe(&mut self, device: &Device, connected: bool, now_ms: i64) -> Vec<AlarmChange> {
         let water_c = device.reported.number("water_c");
         let target_c = target_c(device);
-        let spoke = connected && device.last_seen_ms > self.seen_ms;
+        let news = device.last_seen_ms > self.seen_ms
+            || water_c.is_some() && water_c != self.last.map(|(_, water_c)| water_c);
         self.seen_ms = self.seen_ms.max(device.last_seen_ms);
         self.turn(device, target_c, now_ms);
-        if let Some(water_c) = water_c.filter(|_| spoke) {
+        if let Some(water_c) = water_c.filter(|_| connected && news) {
             self.measured(device, water_c, target_c, now_ms);
         }
         let jumped = self.jumped_ms.is_some_and(|at| now_ms.saturating_sub(at) < JUMP_MS);
@@ -210,3 +211,6 @@ fn seconds(from_ms: i64, to_ms: i64) -> f64 {
 fn whole(seconds: f64) -> i64 {
     seconds.round() as i64
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub const ETA_S_MAX: f64 = 24.0 * 3600.0;
 /// A usual pot's loss, per second: ten litres that lose 8 W/K.
 const LOSS: f64 = 2e-4;
 /// How much pots differ from the usual one, per second.
-const LOSS_SPREAD: f64 = 1e-4;
+const LOSS_SPREAD: f64 = 3e-4;
 /// The least a probe is off by, °C.
 const NOISE_C: f64 = 0.02;
 
@@ -107,4 +107,83 @@ fn integral(
         last = Some((at_s, above_c));
         (at_s, sum)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pot in a kitchen of 20 °C, stepped by the second.
+    #[derive(Clone, Copy)]
+    struct Pot {
+        litres: f64,
+        watts: f64,
+        loss_w_k: f64,
+        from_c: f64,
+    }
+
+    impl Pot {
+        fn after(self, seconds: u32) -> f64 {
+            (0..seconds).fold(self.from_c, |water_c, _| {
+                water_c + (self.watts - self.loss_w_k * (water_c - 20.0)) / (self.litres * 4186.0)
+            })
+        }
+
+        /// When it truly is at `target_c`.
+        fn arrives_s(self, target_c: f64) -> Option<f64> {
+            let up = target_c > self.from_c;
+            let there = |c: f64| if up { c >= target_c } else { c <= target_c };
+            (0..20_000).step_by(10).find(|at| there(self.after(*at))).map(f64::from)
+        }
+
+        /// What a probe of a sixteenth of a degree shows in the first `seen_s`.
+        fn seen(self, seen_s: u32) -> Vec<(f64, f64)> {
+            let show = |c: f64| (c * 16.0).round() / 16.0;
+            let at = |at: u32| (f64::from(at) - f64::from(seen_s), show(self.after(at)));
+            (0..=seen_s).step_by(5).map(at).collect()
+        }
+    }
+
+    const USUAL: Pot = Pot { litres: 10.0, watts: 1000.0, loss_w_k: 8.0, from_c: 20.0 };
+
+    #[test]
+    fn the_guess_after_five_minutes_is_near_the_truth_and_its_range_holds_it() {
+        let cases = [
+            (USUAL, 54.5),
+            (USUAL, 85.0),
+            (Pot { litres: 4.0, ..USUAL }, 60.0),
+            (Pot { litres: 20.0, loss_w_k: 12.0, ..USUAL }, 56.0),
+            (Pot { litres: 20.0, watts: 1500.0, loss_w_k: 3.0, ..USUAL }, 56.0),
+            (Pot { from_c: 45.0, ..USUAL }, 57.0),
+            // No heat, and the target was lowered.
+            (Pot { watts: 0.0, from_c: 70.0, ..USUAL }, 60.0),
+        ];
+        for (at, (pot, target_c)) in cases.into_iter().enumerate() {
+            let truth_s = pot.arrives_s(target_c).unwrap() - 300.0;
+            let guess = eta(pot.seen(300).into_iter(), target_c).unwrap();
+            let off = (guess.likely_s - truth_s).abs() / truth_s;
+            assert!(off < 0.2, "case {at}: {guess:?}, truly {truth_s}");
+            assert!(guess.soonest_s <= truth_s, "case {at}: {guess:?}, truly {truth_s}");
+            let latest_s = guess.latest_s.unwrap_or(f64::INFINITY);
+            assert!(latest_s >= truth_s, "case {at}: {guess:?}, truly {truth_s}");
+        }
+    }
+
+    #[test]
+    fn a_pot_that_never_gets_there_has_no_guess() {
+        let weak = Pot { watts: 200.0, loss_w_k: 20.0, ..USUAL };
+        assert_eq!(weak.arrives_s(60.0), None);
+        let guess = eta(weak.seen(300).into_iter(), 60.0);
+        assert!(guess.is_none_or(|guess| guess.latest_s.is_none()), "{guess:?}");
+        let cold = Pot { watts: 0.0, from_c: 40.0, ..USUAL };
+        assert_eq!(eta(cold.seen(300).into_iter(), 60.0), None, "it gets colder");
+    }
+
+    #[test]
+    fn too_little_seen_is_no_guess() {
+        assert_eq!(eta(USUAL.seen(45).into_iter(), 60.0), None);
+        assert_eq!(eta(std::iter::empty(), 60.0), None);
+        let still = (0..60).map(|at| (f64::from(at) * 5.0 - 295.0, 20.0));
+        assert_eq!(eta(still, 60.0), None, "the heater is off");
+    }
 }
