@@ -3,3 +3,4 @@
 //! The floors, top to bottom; imports only point further down. ARCHITECTURE.md draws the house.
 
 pub mod model;
+pub mod stats;

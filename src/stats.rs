@@ -1,0 +1,6 @@
+//! Statistics: every device's history, cheap, bounded, never in the way.
+mod bits;
+mod chunk;
+mod decimal;
+mod rollup;
+mod varint;
