@@ -3,4 +3,6 @@ mod bits;
 mod chunk;
 mod decimal;
 mod rollup;
+mod segment;
 mod varint;
+mod wal;
