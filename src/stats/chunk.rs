@@ -142,6 +142,11 @@ impl OpenChunk {
     }
 }
 
+/// What can be told about an encoded chunk of readings or buckets without decoding it.
+pub(super) fn head(bytes: &[u8]) -> Option<Head> {
+    Head::take(&mut Cursor(bytes))
+}
+
 /// Reads an encoded chunk; `None` if it is damaged. `sink` gets the readings in order of arrival.
 pub(super) fn decode(bytes: &[u8], mut sink: impl FnMut(Sample)) -> Option<Head> {
     let mut cursor = Cursor(bytes);

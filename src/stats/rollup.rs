@@ -61,15 +61,19 @@ impl Summary {
 
 /// Condenses readings, in any order; neighbours of one bucket become one part.
 pub(super) fn roll_up(samples: &[Sample], width_ms: i64) -> Vec<Summary> {
-    let mut buckets: Vec<Summary> = Vec::new();
-    for sample in samples {
-        let part = Summary::of(*sample, width_ms);
-        match buckets.last_mut() {
+    merged(samples.iter().map(|sample| Summary::of(*sample, width_ms)))
+}
+
+/// Puts neighbouring parts of one bucket together.
+pub(super) fn merged(parts: impl Iterator<Item = Summary>) -> Vec<Summary> {
+    let mut whole: Vec<Summary> = Vec::new();
+    for part in parts {
+        match whole.last_mut() {
             Some(open) if open.start_ms == part.start_ms => open.merge(&part),
-            _ => buckets.push(part),
+            _ => whole.push(part),
         }
     }
-    buckets
+    whole
 }
 
 #[derive(Default)]
@@ -181,25 +185,16 @@ mod tests {
         )
     }
 
-    /// Parts put together, by start.
-    fn merged(parts: &[Summary]) -> Vec<Summary> {
-        let mut parts = parts.to_vec();
+    fn in_order(mut parts: Vec<Summary>) -> Vec<Summary> {
         parts.sort_by_key(|part| part.start_ms);
-        let mut whole: Vec<Summary> = Vec::new();
-        for part in parts {
-            match whole.last_mut() {
-                Some(open) if open.start_ms == part.start_ms => open.merge(&part),
-                _ => whole.push(part),
-            }
-        }
-        whole
+        merged(parts.into_iter())
     }
 
     #[test]
     fn a_late_reading_lands_in_its_own_minute() {
         let at = |t_ms, scaled| Sample { t_ms, scaled };
         let live = [at(0, 10), at(30_000, 14), at(60_000, 20), at(10_000, 2), at(70_000, 22)];
-        let buckets = merged(&roll_up(&live, MINUTE_MS));
+        let buckets = in_order(roll_up(&live, MINUTE_MS));
         let [first, second] = buckets.as_slice() else { panic!("{buckets:?}") };
         assert_eq!((first.count, first.min, first.max, first.sum, first.last), (3, 2, 14, 26, 14));
         assert_eq!((second.count, second.min, second.max, second.last), (2, 20, 22, 22));
@@ -235,9 +230,9 @@ mod tests {
         fn the_order_of_readings_does_not_matter(mut samples in samples()) {
             samples.sort_by_key(|sample| sample.t_ms);
             samples.dedup_by_key(|sample| sample.t_ms);
-            let in_order = merged(&roll_up(&samples, MINUTE_MS));
+            let expected = in_order(roll_up(&samples, MINUTE_MS));
             samples.sort_by_key(|sample| sample.scaled);
-            prop_assert_eq!(merged(&roll_up(&samples, MINUTE_MS)), in_order);
+            prop_assert_eq!(in_order(roll_up(&samples, MINUTE_MS)), expected);
         }
 
         #[test]

@@ -232,11 +232,12 @@ mod tests {
 
     fn frame(frames: i64) -> Frame {
         let mut frame = Frame::default();
-        frame.clear(frames * 1_000);
+        let now_ms = 100_000 + frames * 1_000;
+        frame.clear(now_ms);
         let property = "water_c".into();
         frame.define(0, &Definition { device: 7, property, digits: 2, retention: 0 });
         for i in 0..3 {
-            frame.reading(0, Sample { t_ms: frames * 1_000 - i, scaled: -i * 100 });
+            frame.reading(0, Sample { t_ms: now_ms - i, scaled: -i * 100 });
         }
         frame
     }
