@@ -12,12 +12,14 @@
 //!
 //! **Invariant:** nothing here is shared with control: no queue, no lock, no file.
 
+mod actor;
 mod bits;
 mod chunk;
 mod decimal;
 mod engine;
 mod folder;
 mod generation;
+mod handle;
 mod open;
 mod query;
 mod rollup;
@@ -25,8 +27,12 @@ mod seal;
 mod segment;
 mod varint;
 mod wal;
+mod writer;
 
 use std::sync::Arc;
+
+pub use self::actor::StatsMsg;
+pub use self::handle::{Clock, StatsHandle};
 
 /// The most that a reading's own time may differ from the server's.
 const SKEW_MS_MAX: i64 = 86_400_000;

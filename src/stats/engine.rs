@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::folder::{Archive, Folder, sync_dir};
 use super::generation::Generation;
@@ -57,6 +57,11 @@ pub(super) struct Engine {
     view: RwLock<View>,
     forgotten: RwLock<HashSet<u64>>,
     retry_ms: AtomicI64,
+    /// Held by whoever does the chores.
+    chores: Mutex<()>,
+    /// Held while readings are taken in, and while a generation begins: none may be on its way
+    /// into the one before.
+    intake: Mutex<()>,
 }
 
 impl Engine {
@@ -94,13 +99,16 @@ impl Engine {
             view: RwLock::new(view),
             forgotten: RwLock::new(forgotten),
             retry_ms: AtomicI64::new(i64::MIN),
+            chores: Mutex::new(()),
+            intake: Mutex::new(()),
         })
     }
 
     /// Takes readings in: they are with the operating system when it returns, and every question
     /// asked from then on finds them. What a failing disk costs is counted.
     pub(super) fn take(&self, readings: &[Reading], now_ms: i64, frame: &mut Frame) {
-        self.rotate_if_due(now_ms);
+        let _alone = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rotate(now_ms);
         let active = self.view().active;
         if active.is_broken() || active.open().readings() >= self.config.generation_readings_max {
             Counters::add(&self.counters.dropped_disk, readings.len() as u64);
@@ -115,6 +123,11 @@ impl Engine {
     /// Begins the next generation if this one is full, broken or of another day, unless the one
     /// before still waits for the disk.
     pub(super) fn rotate_if_due(&self, now_ms: i64) {
+        let _alone = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rotate(now_ms);
+    }
+
+    fn rotate(&self, now_ms: i64) {
         let View { active, frozen, .. } = self.view();
         let due = active.is_broken()
             || active.open().readings() >= self.config.generation_readings_max
@@ -258,3 +271,6 @@ fn load_forgotten(folder: &Folder) -> io::Result<HashSet<u64>> {
 const fn day(t_ms: i64) -> i64 {
     t_ms.div_euclid(DAY_MS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::{Counters, DAY_MS, Engine, View, day};
@@ -22,6 +22,7 @@ const DAYS_JOINED: usize = 32;
 impl Engine {
     /// Does what is due. `rest` waits and says whether to stop; work broken off is done again.
     pub(in crate::stats) fn do_chores(&self, now_ms: i64, rest: &dyn Fn(Duration) -> bool) {
+        let _alone = self.chores.lock().unwrap_or_else(PoisonError::into_inner);
         for (what, done) in [
             ("flush", self.flush()),
             ("seal", self.seal_if_due(now_ms, rest)),

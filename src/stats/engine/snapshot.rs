@@ -3,9 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Engine, View};
+use super::{Counters, Engine, View};
 use crate::stats::folder::sync_dir;
 use crate::stats::Totals;
 
@@ -72,13 +72,7 @@ impl Engine {
             memory_bytes += open.memory_bytes() as u64;
             log_bytes += generation.log_bytes();
         }
-        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Totals {
-            readings: count(&self.counters.kept),
-            refused: count(&self.counters.refused),
-            dropped_queue: count(&self.counters.dropped_queue),
-            dropped_disk: count(&self.counters.dropped_disk),
-            disk_errors: count(&self.counters.disk_errors),
             damaged_chunks: archive.segments().map(|segment| segment.damaged()).sum(),
             readings_open,
             series_open,
@@ -86,6 +80,22 @@ impl Engine {
             log_bytes,
             segment_bytes: archive.segments().map(|segment| segment.bytes()).sum(),
             segments: archive.segments().count() as u64,
+            ..Totals::counted(&self.counters)
+        }
+    }
+}
+
+impl Totals {
+    /// What was counted, without what there is.
+    pub(in crate::stats) fn counted(counters: &Counters) -> Self {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            readings: count(&counters.kept),
+            refused: count(&counters.refused),
+            dropped_queue: count(&counters.dropped_queue),
+            dropped_disk: count(&counters.dropped_disk),
+            disk_errors: count(&counters.disk_errors),
+            ..Self::default()
         }
     }
 }
