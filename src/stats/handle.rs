@@ -1,0 +1,199 @@
+//! The door of the history: a handle that any task may hold, and that outlives every restart of
+//! the process behind it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::engine::{Counters, Engine};
+use super::{History, Query, Reading, StatsConfig, StatsError, Totals};
+
+/// Tells the server's time in Unix milliseconds.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How long a question waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the handle and the process behind it share.
+pub(super) struct House {
+    pub(super) dir: PathBuf,
+    pub(super) config: StatsConfig,
+    pub(super) counters: Arc<Counters>,
+    clock: Clock,
+    /// The receiving end: whoever writes holds it.
+    queue: Mutex<Receiver<Reading>>,
+    /// Readings that came off the queue and are kept, refused or dropped.
+    settled: AtomicU64,
+    /// The running engine; there is none while history is being opened.
+    engine: RwLock<Option<Arc<Engine>>>,
+}
+
+impl House {
+    pub(super) fn queue(&self) -> MutexGuard<'_, Receiver<Reading>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+
+    pub(super) fn settled(&self, count: u64) {
+        self.settled.fetch_add(count, Ordering::Release);
+    }
+
+    pub(super) fn put_engine(&self, engine: Option<Arc<Engine>>) {
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, StatsError> {
+        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
+        engine.clone().ok_or(StatsError::Unavailable)
+    }
+}
+
+/// Hands readings over and asks for history. Cheap to clone.
+#[derive(Clone)]
+pub struct StatsHandle {
+    pub(super) house: Arc<House>,
+    queue: SyncSender<Reading>,
+    questions: Arc<Semaphore>,
+}
+
+impl StatsHandle {
+    /// A handle on the history in `dir`. Nothing runs yet: see [`StatsHandle::start`]. What is
+    /// recorded before waits in the queue.
+    #[must_use]
+    pub fn new(dir: PathBuf, config: StatsConfig) -> Self {
+        Self::with_clock(dir, config, Arc::new(unix_ms))
+    }
+
+    /// The same with a clock of the caller's, to simulate days.
+    #[must_use]
+    pub fn with_clock(dir: PathBuf, config: StatsConfig, clock: Clock) -> Self {
+        let (queue, receiver) = sync_channel(config.queue_readings_max.max(1));
+        let questions = Arc::new(Semaphore::new(config.queries_max.max(1)));
+        let house = House {
+            dir,
+            config,
+            counters: Arc::default(),
+            clock,
+            queue: Mutex::new(receiver),
+            settled: AtomicU64::new(0),
+            engine: RwLock::new(None),
+        };
+        Self { house: Arc::new(house), queue, questions }
+    }
+
+    /// Hands a reading over. Never waits: where the queue is full or the disk fails, the reading
+    /// is dropped and counted ([`Totals`]). A few milliseconds later it is with the operating
+    /// system, and `history_loss_s_max` seconds later on the disk.
+    pub fn record(&self, reading: Reading) {
+        match self.queue.try_send(reading) {
+            Ok(()) => Counters::add(&self.house.counters.offered, 1),
+            Err(_) => Counters::add(&self.house.counters.dropped_queue, 1),
+        }
+    }
+
+    /// Waits until all that was recorded before is with the operating system (or dropped): a
+    /// `kill -9` can't lose it any more, and questions find it.
+    pub async fn settle(&self) {
+        let offered = self.house.counters.offered.load(Ordering::Acquire);
+        while self.house.settled.load(Ordering::Acquire) < offered {
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Answers a question. A day of one device takes about a millisecond.
+    ///
+    /// # Errors
+    /// [`StatsError`]: history isn't open yet, or has no time for this within ten seconds; more
+    /// readings than fit; the disk.
+    pub async fn query(&self, query: Query) -> Result<History, StatsError> {
+        let now_ms = self.house.now_ms();
+        self.ask(move |engine| engine.query(&query, now_ms)).await
+    }
+
+    /// The properties of which a device has any history, by name.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn properties(&self, device: u64) -> Result<Vec<Arc<str>>, StatsError> {
+        self.ask(move |engine| Ok(engine.properties(device)?)).await
+    }
+
+    /// Forgets a deleted device: questions find nothing from now on, and its files lose it when
+    /// they are next rewritten or dropped. Its id must never be used again.
+    ///
+    /// # Errors
+    /// As [`Self::query`]; then it is only forgotten until the next start.
+    pub async fn forget(&self, device: u64) -> Result<(), StatsError> {
+        self.ask(move |engine| Ok(engine.forget(device)?)).await
+    }
+
+    /// Copies the history as it is now into an empty folder, for a backup; it goes on meanwhile.
+    /// Files that never change are hard links where that is possible. A server that is started
+    /// on the copy answers the same questions.
+    ///
+    /// # Errors
+    /// As [`Self::query`]; the copy is incomplete then.
+    pub async fn snapshot(&self, to: PathBuf) -> Result<(), StatsError> {
+        self.settle().await;
+        self.ask(move |engine| Ok(engine.snapshot(&to)?)).await
+    }
+
+    /// Does at once, and without a rest, what is otherwise done in the background when it is due:
+    /// seals days that are over and drops what is too old.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn tidy(&self) -> Result<(), StatsError> {
+        self.settle().await;
+        let now_ms = self.house.now_ms();
+        self.ask(move |engine| {
+            engine.rotate_if_due(now_ms);
+            engine.do_chores(now_ms, &|_| false);
+            Ok(())
+        })
+        .await
+    }
+
+    /// What there is and what was left out; of a history that isn't open only what was counted.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.house.engine().map_or_else(
+            |_| Totals::counted(&self.house.counters),
+            |engine| engine.totals(),
+        )
+    }
+
+    /// Whether questions can be asked.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.house.engine().is_ok()
+    }
+
+    /// Asks the engine on a thread that may block, a few at a time.
+    async fn ask<A: Send + 'static>(
+        &self, question: impl FnOnce(&Engine) -> Result<A, StatsError> + Send + 'static,
+    ) -> Result<A, StatsError> {
+        let turn = timeout(PATIENCE, self.questions.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(StatsError::Unavailable) };
+        let engine = self.house.engine()?;
+        let answer = spawn_blocking(move || {
+            let _turn = turn;
+            question(&engine)
+        });
+        answer.await.unwrap_or(Err(StatsError::Unavailable))
+    }
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
