@@ -147,7 +147,7 @@ impl Cook {
                 // Only ever confirmed; a new cook starts without.
                 if a_bool(value)? { self.confirm_food() } else { Ok(()) }
             }
-            "phase" | "water_c" | "remaining_s" | "held_s" | "duty_pct" | "low_water" => {
+            "phase" | "water_c" | "remaining_s" | "held_s" | "duty_pct" | "low_water" | "fault" => {
                 Err(READ_ONLY)
             }
             _ => self.settings.wish(property, value).unwrap_or(Err(UNKNOWN)),

@@ -56,14 +56,17 @@ pub mod button;
 pub mod contract;
 pub mod control;
 pub mod cook;
+pub mod ds18b20;
 pub mod json;
 pub mod light;
 pub mod mqtt;
 pub mod record;
 pub mod ring;
 pub mod safety;
+pub mod selftest;
 pub mod simple;
 pub mod slip;
+pub mod sntp;
 pub mod text;
 pub mod units;
 

@@ -38,6 +38,17 @@ impl Fault {
         }
     }
 
+    /// The word of the `fault` property, which knows fewer.
+    #[must_use]
+    pub const fn property(self) -> &'static str {
+        match self {
+            Self::Sensor => "sensor",
+            Self::OverTemp => "over_temp",
+            Self::NoHeat | Self::RelayStuck => "heater",
+            Self::TooLong => "other",
+        }
+    }
+
     /// Whether only the button on the device clears it: somebody must have looked.
     #[must_use]
     pub const fn is_latched(self) -> bool {
@@ -96,6 +107,12 @@ impl Safety {
     #[must_use]
     pub fn water(&self) -> Option<MilliC> {
         self.probe.water()
+    }
+
+    /// The standing fault.
+    #[must_use]
+    pub const fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// Judges what is wanted.

@@ -43,6 +43,7 @@ struct Steady {
     phase: Phase,
     food_in: bool,
     low_water: bool,
+    fault: Option<Fault>,
 }
 
 impl Steady {
@@ -52,6 +53,7 @@ impl Steady {
         state.bool("start", self.food_in);
         state.text("phase", self.phase.word());
         state.bool("low_water", self.low_water);
+        state.text("fault", self.fault.map_or("none", Fault::property));
     }
 }
 
@@ -129,6 +131,7 @@ impl Cooker {
             phase: self.cook.phase(),
             food_in: self.cook.food_in(),
             low_water: self.low_water,
+            fault: self.safety.fault(),
         }
     }
 

@@ -114,7 +114,7 @@ fn the_state_has_the_contracts_properties_and_decimals() {
     kitchen.step(Some(r#"{"target_c":54.5,"timer_s":7200}"#));
     let state = concat!(
         r#"{"heating":false,"target_c":54.5,"timer_s":7200,"start_mode":"at_temp","#,
-        r#""at_end":"hold","start":false,"phase":"idle","low_water":false,"#,
+        r#""at_end":"hold","start":false,"phase":"idle","low_water":false,"fault":"none","#,
         r#""water_c":54.46,"remaining_s":7200,"held_s":0,"duty_pct":0}"#
     );
     assert_eq!(kitchen.told, [(Topic::State, state.to_string())]);
