@@ -123,7 +123,12 @@ class House extends EventTarget {
     const target = asked ? asked.value : (desired ?? actual);
     const wanted = asked !== undefined || desired !== undefined;
     const never = actual === undefined && asked === undefined && device.connected;
-    return { schema, actual, target, pending: wanted && !never && !same(target, actual, schema.step) };
+    return {
+      schema,
+      actual,
+      target,
+      pending: wanted && !never && !same(target, actual, schema.step),
+    };
   }
 
   /** Whether a command for the device waits for the network. */
@@ -218,16 +223,23 @@ class House extends EventTarget {
       this.#seq = frame.seq;
     }
     switch (frame.type) {
-      case 'snapshot': return this.#takeSnapshot(frame);
-      case 'device': return this.#takeDevice(frame.device);
-      case 'delta': return this.#takeDelta(frame);
-      case 'removed': return this.#takeRemoved(frame.id);
-      case 'command': return this.#settle(frame.ref, frame.phase, frame.reason);
-      case 'alarm': return this.#emit('alarm', frame);
+      case 'snapshot':
+        return this.#takeSnapshot(frame);
+      case 'device':
+        return this.#takeDevice(frame.device);
+      case 'delta':
+        return this.#takeDelta(frame);
+      case 'removed':
+        return this.#takeRemoved(frame.id);
+      case 'command':
+        return this.#settle(frame.ref, frame.phase, frame.reason);
+      case 'alarm':
+        return this.#emit('alarm', frame);
       case 'error':
         if (frame.ref) return this.#settle(frame.ref, 'failed', frame.message ?? frame.code);
         return this.#emit('trouble', frame);
-      default: return undefined; // a newer server's frame: not for this page
+      default:
+        return undefined; // a newer server's frame: not for this page
     }
   }
 

@@ -68,7 +68,9 @@ export class HomeGrid extends HTMLElement {
         this.#cards.set(device.id, document.createElement('device-card').follow(device));
       }
     }
-    const shape = JSON.stringify(byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]));
+    const shape = JSON.stringify(
+      byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]),
+    );
     if (shape !== this.#rooms.dataset.shape) {
       this.#rooms.dataset.shape = shape;
       this.#flow.replaceChildren(...this.#sections(devices));
@@ -82,9 +84,12 @@ export class HomeGrid extends HTMLElement {
     return byRoom(devices).map(([room, list]) => {
       const title = room || t('home.no_room');
       const cards = list.map((device) => this.#cards.get(device.id));
-      return h('section.room', { 'aria-label': title },
+      return h(
+        'section.room',
+        { 'aria-label': title },
         h('div.room-head', h('h2', title), h('span.room-count', String(list.length))),
-        h('div.grid', ...cards));
+        h('div.grid', ...cards),
+      );
     });
   }
 }
@@ -100,7 +105,9 @@ function byRoom(devices) {
     rooms.set(room, [...(rooms.get(room) ?? []), device]);
   }
   for (const list of rooms.values()) {
-    list.sort((one, other) => collator.compare(one.description, other.description) || one.id - other.id);
+    list.sort(
+      (one, other) => collator.compare(one.description, other.description) || one.id - other.id,
+    );
   }
   return [...rooms].sort(([one], [other]) => !one - !other || collator.compare(one, other));
 }
