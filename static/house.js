@@ -11,6 +11,7 @@ import { Live } from './live.js';
 
 const KEPT = 'hearth.last-known';
 const SETTLED = ['applied', 'failed', 'expired'];
+const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 const reference = () =>
@@ -34,19 +35,25 @@ class House extends EventTarget {
   #kinds = new Map();
   #seq = 0;
   #asked = new Map(); // device id -> property -> { value, ref }
-  #commands = new Map(); // ref -> { id, desired, ttl_s, phase }
+  #commands = new Map(); // ref -> { id, desired, ttl_s, phase, at }
   #watchers = new Map(); // device id -> set of functions
   #stale = new Set();
   #listed = false;
   #frame = null;
+  #lost_at = null;
 
   constructor() {
     super();
     this.live = new Live(() => this.#seq);
     this.live.addEventListener('frame', ({ detail }) => this.#take(detail));
     this.live.addEventListener('change', () => {
-      if (this.live.state === 'live') this.#sendWaiting();
-      else this.#holdBack();
+      if (this.live.state === 'live') {
+        this.#lost_at = null;
+        this.#sendWaiting();
+      } else {
+        this.#lost_at ??= Date.now();
+        this.#holdBack();
+      }
       this.#emit('link');
     });
     document.addEventListener('visibilitychange', () => {
@@ -109,6 +116,11 @@ class House extends EventTarget {
   kind = (name) => this.#kinds.get(name) ?? { kind: name, title: name, properties: {} };
   /** The server's time now, Unix milliseconds. */
   now = () => Date.now() + this.skew_ms;
+  /** Since when what is shown may be old: remembered, or not live for some seconds. Or null. */
+  oldSince() {
+    const lost = this.#lost_at && Date.now() - this.#lost_at > PATIENCE_MS ? this.#lost_at : null;
+    return this.as_of ?? lost;
+  }
   canControl = (device) => device.role !== 'viewer';
 
   /**
@@ -157,7 +169,7 @@ class House extends EventTarget {
     const asked = this.#asked.get(id) ?? new Map();
     for (const [name, value] of Object.entries(desired)) asked.set(name, { value, ref });
     this.#asked.set(id, asked);
-    const command = { id, desired, ttl_s, phase: 'waiting' };
+    const command = { id, desired, ttl_s, phase: 'waiting', at: Date.now() };
     this.#commands.set(ref, command);
     this.#send(ref, command);
     this.#forgetOvertaken();
@@ -193,11 +205,24 @@ class House extends EventTarget {
     }
   }
 
-  /** After a break: what the server never acknowledged is sent again, under its old ref. */
+  /**
+   * After a break: what the server never acknowledged is sent again, under its old ref. What is
+   * unsafe late (heat that would start by itself) has a lifetime, and is given up instead.
+   */
   #sendWaiting() {
     for (const [ref, command] of this.#commands) {
-      if (command.phase === 'waiting') this.#send(ref, command);
+      if (command.phase !== 'waiting') continue;
+      if (Date.now() - command.at > this.#lifetime_ms(command)) this.#settle(ref, 'expired');
+      else this.#send(ref, command);
     }
+  }
+
+  #lifetime_ms({ id, desired, ttl_s }) {
+    const { properties } = this.kind(this.#devices.get(id)?.kind);
+    const lives = Object.entries(desired)
+      .filter(([, value]) => value !== false)
+      .map(([name]) => properties[name]?.ttl_s ?? Infinity);
+    return Math.min(ttl_s ?? Infinity, ...lives) * 1000;
   }
 
   #settle(ref, phase, reason) {

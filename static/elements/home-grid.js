@@ -9,7 +9,7 @@ import { language, t } from '../words.js';
 import { moment } from '../units.js';
 import './device-card.js';
 
-const TICK_MS = 10_000;
+const TICK_MS = 5_000;
 
 export class HomeGrid extends HTMLElement {
   #cards = new Map();
@@ -27,6 +27,7 @@ export class HomeGrid extends HTMLElement {
     house.addEventListener('list', this.#relist);
     house.addEventListener('shown', this.#resum);
     house.addEventListener('user', this.#resum);
+    house.addEventListener('link', this.#resum);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#list();
   }
@@ -35,6 +36,7 @@ export class HomeGrid extends HTMLElement {
     house.removeEventListener('list', this.#relist);
     house.removeEventListener('shown', this.#resum);
     house.removeEventListener('user', this.#resum);
+    house.removeEventListener('link', this.#resum);
     clearInterval(this.#timer);
     for (const card of this.#cards.values()) card.leave();
   }
@@ -50,8 +52,9 @@ export class HomeGrid extends HTMLElement {
     const name = house.user?.username ?? '';
     text(this.#greeting, name ? t(`hello.${part}`, { name }) : t(`hello.${part}.plain`));
     text(this.#summary, summary(house.devices()));
-    this.#old.hidden = house.as_of === null;
-    if (house.as_of !== null) text(this.#old, t('home.old', { when: moment(house.as_of) }));
+    const old = house.oldSince();
+    this.#old.hidden = old === null;
+    if (old !== null) text(this.#old, t('home.old', { when: moment(old) }));
   }
 
   #list() {
