@@ -12,6 +12,7 @@ import { Live } from './live.js';
 const KEPT = 'hearth.last-known';
 const SETTLED = ['applied', 'failed', 'expired'];
 const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
+const FRAME_MAX = 40; // devices shown in one frame, so that many changes never hold up a tap
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 const reference = () =>
@@ -173,8 +174,8 @@ class House extends EventTarget {
     this.#commands.set(ref, command);
     this.#send(ref, command);
     this.#forgetOvertaken();
+    this.#show(id); // a tap shows in this very frame
     this.#touch(id);
-    this.#flush(); // a tap shows in this very frame
     return ref;
   }
 
@@ -299,8 +300,7 @@ class House extends EventTarget {
     }
     this.#devices.set(id, device);
     this.#yieldTo(id, changes.desired);
-    const moved = device.room !== known.room || device.description !== known.description;
-    this.#touch(id, moved || device.connected !== known.connected);
+    this.#touch(id, device.room !== known.room || device.description !== known.description);
     this.dispatchEvent(new CustomEvent('delta', { detail: { id, changes, device } }));
   }
 
@@ -339,12 +339,15 @@ class House extends EventTarget {
       this.#listed = false;
       this.#emit('list');
     }
-    const stale = [...this.#stale];
-    this.#stale.clear();
-    for (const id of stale) {
-      for (const heard of this.#watchers.get(id) ?? []) heard(this.#devices.get(id));
-    }
+    const stale = [...this.#stale].slice(0, FRAME_MAX);
+    for (const id of stale) this.#show(id);
+    if (this.#stale.size) this.#changed(false);
     if (stale.length) this.#emit('shown');
+  }
+
+  #show(id) {
+    this.#stale.delete(id);
+    for (const heard of this.#watchers.get(id) ?? []) heard(this.#devices.get(id));
   }
 
   #emit(name, detail) {
