@@ -121,7 +121,10 @@ export function refresh() {
           throw new Unreachable(String(fault));
         });
         if (answer.status >= 500) throw new Unreachable(answer.statusText);
-        if (!answer.ok) return false;
+        if (!answer.ok) {
+          leave();
+          return false;
+        }
         keep(await answer.json());
         return true;
       });

@@ -11,6 +11,8 @@ import { Live } from './live.js';
 
 const KEPT = 'hearth.last-known';
 const SETTLED = ['applied', 'failed', 'expired'];
+const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
+const FRAME_MAX = 40; // devices shown in one frame, so that many changes never hold up a tap
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 const reference = () =>
@@ -34,19 +36,25 @@ class House extends EventTarget {
   #kinds = new Map();
   #seq = 0;
   #asked = new Map(); // device id -> property -> { value, ref }
-  #commands = new Map(); // ref -> { id, desired, ttl_s, phase }
+  #commands = new Map(); // ref -> { id, desired, ttl_s, phase, at }
   #watchers = new Map(); // device id -> set of functions
   #stale = new Set();
   #listed = false;
   #frame = null;
+  #lost_at = null;
 
   constructor() {
     super();
     this.live = new Live(() => this.#seq);
     this.live.addEventListener('frame', ({ detail }) => this.#take(detail));
     this.live.addEventListener('change', () => {
-      if (this.live.state === 'live') this.#sendWaiting();
-      else this.#holdBack();
+      if (this.live.state === 'live') {
+        this.#lost_at = null;
+        this.#sendWaiting();
+      } else {
+        this.#lost_at ??= Date.now();
+        this.#holdBack();
+      }
       this.#emit('link');
     });
     document.addEventListener('visibilitychange', () => {
@@ -109,6 +117,11 @@ class House extends EventTarget {
   kind = (name) => this.#kinds.get(name) ?? { kind: name, title: name, properties: {} };
   /** The server's time now, Unix milliseconds. */
   now = () => Date.now() + this.skew_ms;
+  /** Since when what is shown may be old: remembered, or not live for some seconds. Or null. */
+  oldSince() {
+    const lost = this.#lost_at && Date.now() - this.#lost_at > PATIENCE_MS ? this.#lost_at : null;
+    return this.as_of ?? lost;
+  }
   canControl = (device) => device.role !== 'viewer';
 
   /**
@@ -123,7 +136,12 @@ class House extends EventTarget {
     const target = asked ? asked.value : (desired ?? actual);
     const wanted = asked !== undefined || desired !== undefined;
     const never = actual === undefined && asked === undefined && device.connected;
-    return { schema, actual, target, pending: wanted && !never && !same(target, actual, schema.step) };
+    return {
+      schema,
+      actual,
+      target,
+      pending: wanted && !never && !same(target, actual, schema.step),
+    };
   }
 
   /** Whether a command for the device waits for the network. */
@@ -152,12 +170,12 @@ class House extends EventTarget {
     const asked = this.#asked.get(id) ?? new Map();
     for (const [name, value] of Object.entries(desired)) asked.set(name, { value, ref });
     this.#asked.set(id, asked);
-    const command = { id, desired, ttl_s, phase: 'waiting' };
+    const command = { id, desired, ttl_s, phase: 'waiting', at: Date.now() };
     this.#commands.set(ref, command);
     this.#send(ref, command);
     this.#forgetOvertaken();
+    this.#show(id); // a tap shows in this very frame
     this.#touch(id);
-    this.#flush(); // a tap shows in this very frame
     return ref;
   }
 
@@ -188,11 +206,24 @@ class House extends EventTarget {
     }
   }
 
-  /** After a break: what the server never acknowledged is sent again, under its old ref. */
+  /**
+   * After a break: what the server never acknowledged is sent again, under its old ref. What is
+   * unsafe late (heat that would start by itself) has a lifetime, and is given up instead.
+   */
   #sendWaiting() {
     for (const [ref, command] of this.#commands) {
-      if (command.phase === 'waiting') this.#send(ref, command);
+      if (command.phase !== 'waiting') continue;
+      if (Date.now() - command.at > this.#lifetime_ms(command)) this.#settle(ref, 'expired');
+      else this.#send(ref, command);
     }
+  }
+
+  #lifetime_ms({ id, desired, ttl_s }) {
+    const { properties } = this.kind(this.#devices.get(id)?.kind);
+    const lives = Object.entries(desired)
+      .filter(([, value]) => value !== false)
+      .map(([name]) => properties[name]?.ttl_s ?? Infinity);
+    return Math.min(ttl_s ?? Infinity, ...lives) * 1000;
   }
 
   #settle(ref, phase, reason) {
@@ -218,16 +249,23 @@ class House extends EventTarget {
       this.#seq = frame.seq;
     }
     switch (frame.type) {
-      case 'snapshot': return this.#takeSnapshot(frame);
-      case 'device': return this.#takeDevice(frame.device);
-      case 'delta': return this.#takeDelta(frame);
-      case 'removed': return this.#takeRemoved(frame.id);
-      case 'command': return this.#settle(frame.ref, frame.phase, frame.reason);
-      case 'alarm': return this.#emit('alarm', frame);
+      case 'snapshot':
+        return this.#takeSnapshot(frame);
+      case 'device':
+        return this.#takeDevice(frame.device);
+      case 'delta':
+        return this.#takeDelta(frame);
+      case 'removed':
+        return this.#takeRemoved(frame.id);
+      case 'command':
+        return this.#settle(frame.ref, frame.phase, frame.reason);
+      case 'alarm':
+        return this.#emit('alarm', frame);
       case 'error':
         if (frame.ref) return this.#settle(frame.ref, 'failed', frame.message ?? frame.code);
         return this.#emit('trouble', frame);
-      default: return undefined; // a newer server's frame: not for this page
+      default:
+        return undefined; // a newer server's frame: not for this page
     }
   }
 
@@ -262,8 +300,7 @@ class House extends EventTarget {
     }
     this.#devices.set(id, device);
     this.#yieldTo(id, changes.desired);
-    const moved = device.room !== known.room || device.description !== known.description;
-    this.#touch(id, moved || device.connected !== known.connected);
+    this.#touch(id, device.room !== known.room || device.description !== known.description);
     this.dispatchEvent(new CustomEvent('delta', { detail: { id, changes, device } }));
   }
 
@@ -302,12 +339,15 @@ class House extends EventTarget {
       this.#listed = false;
       this.#emit('list');
     }
-    const stale = [...this.#stale];
-    this.#stale.clear();
-    for (const id of stale) {
-      for (const heard of this.#watchers.get(id) ?? []) heard(this.#devices.get(id));
-    }
+    const stale = [...this.#stale].slice(0, FRAME_MAX);
+    for (const id of stale) this.#show(id);
+    if (this.#stale.size) this.#changed(false);
     if (stale.length) this.#emit('shown');
+  }
+
+  #show(id) {
+    this.#stale.delete(id);
+    for (const heard of this.#watchers.get(id) ?? []) heard(this.#devices.get(id));
   }
 
   #emit(name, detail) {

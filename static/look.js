@@ -33,7 +33,8 @@ function cookerLine(device) {
   const phase = device.reported?.phase;
   const line = [phase ? { text: word(phase) } : null];
   const heating = house.view(device, 'heating');
-  if (heating.pending) line[0] = { text: phase ? word(phase) : '', target: t(heating.target ? 'cook.heat' : 'off') };
+  if (heating.pending)
+    line[0] = { text: phase ? word(phase) : '', target: t(heating.target ? 'cook.heat' : 'off') };
   if (heating.target || HEATING.includes(phase)) line.push(part(device, 'target_c'));
   return line;
 }
@@ -42,11 +43,17 @@ function schemaLine(device) {
   const { properties } = house.kind(device.kind);
   const first = (names) => names.map((name) => part(device, name)).filter(Boolean);
   const names = Object.keys(properties);
-  const control = names.filter((name) => properties[name].type === 'bool' && properties[name].writable);
-  const readings = names.filter((name) => !control.includes(name) && !properties[name].writable
-    && name !== bigReading(device));
+  const control = names.filter(
+    (name) => properties[name].type === 'bool' && properties[name].writable,
+  );
+  const readings = names.filter(
+    (name) => !control.includes(name) && !properties[name].writable && name !== bigReading(device),
+  );
   const rest = names.filter((name) => properties[name].writable && !control.includes(name));
-  return [...first(control).slice(0, 1), ...first(readings).slice(0, 2), ...first(rest)].slice(0, 3);
+  return [...first(control).slice(0, 1), ...first(readings).slice(0, 2), ...first(rest)].slice(
+    0,
+    3,
+  );
 }
 
 /** The property that a card shows big, if the device has one. */

@@ -23,10 +23,18 @@ export class AddDevice extends HTMLElement {
   #forget = () => {};
 
   open(away) {
-    const close = h('button.round', { type: 'button', 'aria-label': t('close'),
-      onclick: () => this.#dialog.close() }, icon('close'));
-    this.#dialog = h('dialog.sheet', { 'aria-labelledby': 'add-title' },
-      h('div.sheet-head', this.#title, close), this.#steps, this.#body);
+    const close = h(
+      'button.round',
+      { type: 'button', 'aria-label': t('close'), onclick: () => this.#dialog.close() },
+      icon('close'),
+    );
+    this.#dialog = h(
+      'dialog.sheet',
+      { 'aria-labelledby': 'add-title' },
+      h('div.sheet-head', this.#title, close),
+      this.#steps,
+      this.#body,
+    );
     this.#dialog.addEventListener('close', away);
     this.append(this.#dialog);
     this.#choose();
@@ -50,20 +58,60 @@ export class AddDevice extends HTMLElement {
   /* -- step 1: what is it? -------------------------------------------------------------- */
 
   #choose() {
-    const order = (kind) => (KINDS_ORDER.indexOf(kind.kind) + 1 || 99);
+    const order = (kind) => KINDS_ORDER.indexOf(kind.kind) + 1 || 99;
     const kinds = house.kinds().sort((one, other) => order(one) - order(other));
-    const rooms = [...new Set(house.devices().map((device) => device.room).filter(Boolean))].sort();
+    const rooms = [
+      ...new Set(
+        house
+          .devices()
+          .map((device) => device.room)
+          .filter(Boolean),
+      ),
+    ].sort();
     const fault = h('p.fault', { role: 'alert' });
-    const name = h('input', { id: 'add-name', required: true, maxlength: 200, autocomplete: 'off' });
-    const room = h('input', { id: 'add-room', maxlength: 64, autocomplete: 'off', list: 'add-rooms' });
-    const form = h('form.add-form', { onsubmit: (event) => this.#create(event, fault) },
-      h('fieldset.kinds', h('legend', t('add.kind')), ...kinds.map((kind, at) => h('label.kind',
-        h('input', { type: 'radio', name: 'kind', value: kind.kind, required: true, checked: at === 0 }),
-        kindIcon(kind.kind), h('span', kindTitle(kind))))),
+    const name = h('input', {
+      id: 'add-name',
+      required: true,
+      maxlength: 200,
+      autocomplete: 'off',
+    });
+    const room = h('input', {
+      id: 'add-room',
+      maxlength: 64,
+      autocomplete: 'off',
+      list: 'add-rooms',
+    });
+    const form = h(
+      'form.add-form',
+      { onsubmit: (event) => this.#create(event, fault) },
+      h(
+        'fieldset.kinds',
+        h('legend', t('add.kind')),
+        ...kinds.map((kind, at) =>
+          h(
+            'label.kind',
+            h('input', {
+              type: 'radio',
+              name: 'kind',
+              value: kind.kind,
+              required: true,
+              checked: at === 0,
+            }),
+            kindIcon(kind.kind),
+            h('span', kindTitle(kind)),
+          ),
+        ),
+      ),
       h('div.field', h('label', { for: 'add-name' }, t('add.name')), name),
-      h('div.field', h('label', { for: 'add-room' }, t('add.room')), room,
-        h('datalist', { id: 'add-rooms' }, ...rooms.map((value) => h('option', { value })))),
-      fault, h('button.ember.wide', { type: 'submit' }, t('add.next')));
+      h(
+        'div.field',
+        h('label', { for: 'add-room' }, t('add.room')),
+        room,
+        h('datalist', { id: 'add-rooms' }, ...rooms.map((value) => h('option', { value }))),
+      ),
+      fault,
+      h('button.ember.wide', { type: 'submit' }, t('add.next')),
+    );
     this.#at(0, t('add.title'), form);
   }
 
@@ -71,8 +119,10 @@ export class AddDevice extends HTMLElement {
     event.preventDefault();
     const form = event.target;
     const button = form.querySelector('button[type=submit]');
-    const asked = { description: form.querySelector('#add-name').value.trim(),
-      kind: form.querySelector('input[name=kind]:checked').value };
+    const asked = {
+      description: form.querySelector('#add-name').value.trim(),
+      kind: form.querySelector('input[name=kind]:checked').value,
+    };
     const room = form.querySelector('#add-room').value.trim();
     if (room) asked.room = room;
     attr(button, 'disabled', true);
@@ -95,13 +145,19 @@ export class AddDevice extends HTMLElement {
     import('./qr-code.js').then(() => {
       qr.append(document.createElement('qr-code').encode(provisioning(mqtt), t('add.qr')));
     });
-    this.#at(1, t('add.connect'),
+    this.#at(
+      1,
+      t('add.connect'),
       h('p.hint', t('add.once')),
-      h('div.credentials', qr, h('div',
-        copyLine(t('add.id'), mqtt.username), copyLine(t('add.secret'), mqtt.password))),
+      h(
+        'div.credentials',
+        qr,
+        h('div', copyLine(t('add.id'), mqtt.username), copyLine(t('add.secret'), mqtt.password)),
+      ),
       copyLine(t('add.pub'), publishLine(device, mqtt), { code: true }),
       copyLine(t('add.sub'), subscribeLine(device, mqtt), { code: true }),
-      h('button.ember.wide', { type: 'button', onclick: () => this.#wait() }, t('add.next')));
+      h('button.ember.wide', { type: 'button', onclick: () => this.#wait() }, t('add.next')),
+    );
   }
 
   /* -- step 3: hear from it -------------------------------------------------------------- */
@@ -110,10 +166,17 @@ export class AddDevice extends HTMLElement {
     const { device, mqtt } = this.#made;
     const known = house.device(device.id);
     if (known && heardFrom(known)) return this.#arrived(known);
-    return this.#at(2, t('add.waiting'),
-      h('div.waiting', { role: 'status' }, h('div.waiting-fire', { 'aria-hidden': 'true' },
-        icon('hearth')), h('p', t('add.waiting_words', { name: device.description }))),
-      copyLine(t('add.pub'), publishLine(device, mqtt), { code: true }));
+    return this.#at(
+      2,
+      t('add.waiting'),
+      h(
+        'div.waiting',
+        { role: 'status' },
+        h('div.waiting-fire', { 'aria-hidden': 'true' }, icon('hearth')),
+        h('p', t('add.waiting_words', { name: device.description })),
+      ),
+      copyLine(t('add.pub'), publishLine(device, mqtt), { code: true }),
+    );
   }
 
   #heard(device) {
@@ -123,16 +186,32 @@ export class AddDevice extends HTMLElement {
   #arrived(device) {
     this.#forget();
     const { properties } = house.kind(device.kind);
-    const said = Object.entries(device.reported ?? {}).slice(0, 4)
+    const said = Object.entries(device.reported ?? {})
+      .slice(0, 4)
       .map(([name, value]) => `${title(name, properties[name])}: ${show(value, properties[name])}`);
-    const open = h('button.ember.wide', { type: 'button', onclick: () => {
-      this.#dialog.close();
-      location.hash = `#/device/${device.id}`;
-    } }, t('add.open'));
-    this.#at(2, t('add.here'), h('div.waiting.here', { role: 'status' },
-      h('div.waiting-fire', { 'aria-hidden': 'true' }, icon('check')),
-      h('p', t('add.here_words', { name: device.description })),
-      said.length ? h('p.hint', said.join(' · ')) : null), open);
+    const open = h(
+      'button.ember.wide',
+      {
+        type: 'button',
+        onclick: () => {
+          this.#dialog.close();
+          location.hash = `#/device/${device.id}`;
+        },
+      },
+      t('add.open'),
+    );
+    this.#at(
+      2,
+      t('add.here'),
+      h(
+        'div.waiting.here',
+        { role: 'status' },
+        h('div.waiting-fire', { 'aria-hidden': 'true' }, icon('check')),
+        h('p', t('add.here_words', { name: device.description })),
+        said.length ? h('p.hint', said.join(' · ')) : null,
+      ),
+      open,
+    );
     open.focus();
   }
 }
@@ -149,7 +228,8 @@ const host = (mqtt) => mqtt.host ?? location.hostname;
 const port = (mqtt) => mqtt.port ?? MQTT_PORT;
 const quoted = (word) => `'${String(word).replaceAll("'", String.raw`'\''`)}'`;
 const topic = (device, mqtt, leaf) => mqtt.topics?.[leaf] ?? `devices/${device.id}/${leaf}`;
-const door = (mqtt) => `-h ${host(mqtt)} -p ${port(mqtt)} -u ${mqtt.username} -P ${quoted(mqtt.password)}`;
+const door = (mqtt) =>
+  `-h ${host(mqtt)} -p ${port(mqtt)} -u ${mqtt.username} -P ${quoted(mqtt.password)}`;
 
 /** What a phone or a board reads from the QR code to reach the server. */
 const provisioning = (mqtt) =>
@@ -167,8 +247,12 @@ export const subscribeLine = (device, mqtt) =>
 
 /** A plausible first state of a kind, made from its schema. */
 function sample(kind) {
-  const made = { light: { on: true, brightness: 60 }, sous_vide: { phase: 'idle', water_c: 21.5 },
-    thermometer: { temperature_c: 21.4 }, counter: { count: 1 } }[kind.kind];
+  const made = {
+    light: { on: true, brightness: 60 },
+    sous_vide: { phase: 'idle', water_c: 21.5 },
+    thermometer: { temperature_c: 21.4 },
+    counter: { count: 1 },
+  }[kind.kind];
   if (made) return made;
   const state = {};
   for (const [name, { type, min, values }] of Object.entries(kind.properties).slice(0, 2)) {

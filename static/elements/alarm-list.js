@@ -32,11 +32,23 @@ export class AlarmList extends HTMLElement {
     const since = alarm.raised_at ?? alarm.since;
     const code = alarm.code ?? alarm.name ?? alarm.alarm ?? alarm;
     const seen = alarm.acknowledged_at ?? alarm.acknowledged ?? alarm.acked;
-    return h('div.alarm', { role: 'alert', 'data-seen': Boolean(seen) }, icon('alert'),
-      h('span', alarmWords(alarm),
-        since ? h('small', ` ${t('alarm.since', { age: age(since, house.now()) })}`) : null),
-      seen || !house.canControl(device) ? null : h('button.link', { type: 'button',
-        onclick: () => this.#acknowledge(device.id, code) }, t('alarm.seen')));
+    return h(
+      'div.alarm',
+      { role: 'alert', 'data-seen': Boolean(seen) },
+      icon('alert'),
+      h(
+        'span',
+        alarmWords(alarm),
+        since ? h('small', ` ${t('alarm.since', { age: age(since, house.now()) })}`) : null,
+      ),
+      seen || !house.canControl(device)
+        ? null
+        : h(
+            'button.link',
+            { type: 'button', onclick: () => this.#acknowledge(device.id, code) },
+            t('alarm.seen'),
+          ),
+    );
   }
 
   async #acknowledge(id, code) {

@@ -9,13 +9,19 @@ import { t } from '../words.js';
 /** Asks; `yes` is the words of the button that does it, `tone` "ember" or "bad". */
 export function ask({ title, body, yes, tone = 'ember', picture }) {
   return new Promise((answer) => {
-    const dialog = h('dialog.ask', { 'aria-labelledby': 'ask-title', 'aria-describedby': 'ask-body' },
+    const dialog = h(
+      'dialog.ask',
+      { 'aria-labelledby': 'ask-title', 'aria-describedby': 'ask-body' },
       picture ? h(`div.ask-picture.${tone}`, icon(picture)) : null,
       h('h2', { id: 'ask-title' }, title),
       h('p', { id: 'ask-body' }, body),
-      h('form.ask-buttons', { method: 'dialog' },
+      h(
+        'form.ask-buttons',
+        { method: 'dialog' },
         h('button.quiet', { value: 'no' }, t('cancel')),
-        h(`button.${tone}`, { value: 'yes' }, yes)));
+        h(`button.${tone}`, { value: 'yes' }, yes),
+      ),
+    );
     dialog.addEventListener('close', () => {
       dialog.remove();
       answer(dialog.returnValue === 'yes');

@@ -10,33 +10,56 @@ import { isHeating } from '../look.js';
 import { countdown, duration, moment, temperature, title } from '../units.js';
 import { has, t } from '../words.js';
 import { ask } from './ask-dialog.js';
+import { allowed, mayAsk, permit } from '../notify.js';
 import './cooker-ring.js';
+import './history-view.js';
 import './value-slider.js';
 
 const STEPS = ['preheating', 'ready', 'cooking', 'done'];
 const AT_STEP = { preheating: 0, ready: 1, cooking: 2, holding: 3, done: 3 };
-const RECIPES = [['steak', 54.5, 7200], ['salmon', 50, 2700], ['chicken', 63, 5400],
-  ['egg', 64, 3600], ['vegetables', 84, 3600]];
+const RECIPES = [
+  ['steak', 54.5, 7200],
+  ['salmon', 50, 2700],
+  ['chicken', 63, 5400],
+  ['egg', 64, 3600],
+  ['vegetables', 84, 3600],
+];
 const FIVE_MIN_S = 300;
 const TIMER_SLIDER_MAX_S = 12 * 3600;
 const TIMER_DEFAULT_S = 3600;
-const FALLBACK = { target_c: { min: 20, max: 95, step: 0.1, unit: '°C' }, timer_s: { min: 0, max: 259_200 } };
+const FALLBACK = {
+  target_c: { min: 20, max: 95, step: 0.1, unit: '°C' },
+  timer_s: { min: 0, max: 259_200 },
+};
 
 export class CookerControl extends HTMLElement {
   #device;
   #said = null; // remaining_s as last reported, and when: the countdown runs between reports
   #timer;
+  #sleep = null;
   #ring = document.createElement('cooker-ring');
   #steps = h('ol.steps');
   #estimate = h('p.estimate');
   #target;
   #time;
-  #start = h('button.ember.wide', { type: 'button', onclick: () => this.#begin() },
-    icon('flame'), h('span', t('cook.start')));
-  #food = h('button.ember.wide', { type: 'button', onclick: () => this.#set({ start: true }) },
-    icon('check'), t('cook.food'));
-  #stop = h('button.stop.wide', { type: 'button', onclick: () => this.#set({ heating: false }) },
-    icon('stop'), t('cook.stop'));
+  #start = h(
+    'button.ember.wide',
+    { type: 'button', onclick: () => this.#begin() },
+    icon('flame'),
+    h('span', t('cook.start')),
+  );
+  #food = h(
+    'button.ember.wide',
+    { type: 'button', onclick: () => this.#set({ start: true }) },
+    icon('check'),
+    t('cook.food'),
+  );
+  #stop = h(
+    'button.stop.wide',
+    { type: 'button', onclick: () => this.#set({ heating: false }) },
+    icon('stop'),
+    t('cook.stop'),
+  );
   #less = this.#step('minus', '-5', -FIVE_MIN_S);
   #more = this.#step('plus', '+5', FIVE_MIN_S);
   #recipes;
@@ -46,33 +69,108 @@ export class CookerControl extends HTMLElement {
     this.className = 'control cooker';
     const { target, timer } = this.#limits();
     this.#target = document.createElement('value-slider').setup({
-      label: title('target_c'), min: target.min, max: target.max, step: target.step, tone: 'ember',
-      show: (value) => temperature(value), moved: (target_c) => this.#set({ target_c }),
+      label: title('target_c'),
+      min: target.min,
+      max: target.max,
+      step: target.step,
+      tone: 'ember',
+      show: (value) => temperature(value),
+      moved: (target_c) => this.#set({ target_c }),
     });
     this.#time = document.createElement('value-slider').setup({
-      label: title('timer_s'), min: 0, max: Math.min(timer.max, TIMER_SLIDER_MAX_S), step: FIVE_MIN_S,
+      label: title('timer_s'),
+      min: 0,
+      max: Math.min(timer.max, TIMER_SLIDER_MAX_S),
+      step: FIVE_MIN_S,
       show: (value) => (value ? duration(value) : t('cook.no_timer')),
       moved: (timer_s) => this.#set({ timer_s }),
     });
-    this.#steps.append(...STEPS.map((step) => h('li', { 'data-step': step },
-      h('span.step-dot', { 'aria-hidden': 'true' }), t(`step.${step}`))));
-    this.#recipes = h('div.chips', { role: 'group', 'aria-label': t('cook.recipes') },
-      ...RECIPES.map(([name, target_c, timer_s]) => h('button.chip', { type: 'button',
-        onclick: () => this.#set({ target_c, timer_s }) }, t(`recipe.${name}`),
-      h('small', `${temperature(target_c)} · ${duration(timer_s)}`))));
-    this.append(this.#ring, this.#steps, this.#estimate,
+    this.#steps.append(
+      ...STEPS.map((step) =>
+        h(
+          'li',
+          { 'data-step': step },
+          h('span.step-dot', { 'aria-hidden': 'true' }),
+          t(`step.${step}`),
+        ),
+      ),
+    );
+    this.#recipes = h(
+      'div.chips',
+      { role: 'group', 'aria-label': t('cook.recipes') },
+      ...RECIPES.map(([name, target_c, timer_s]) =>
+        h(
+          'button.chip',
+          { type: 'button', onclick: () => this.#set({ target_c, timer_s }) },
+          t(`recipe.${name}`),
+          h('small', `${temperature(target_c)} · ${duration(timer_s)}`),
+        ),
+      ),
+    );
+    this.append(
+      this.#ring,
+      this.#steps,
+      this.#estimate,
       h('div.cook-buttons', this.#stop, this.#food, this.#start),
-      this.#target, h('div.timer-row', this.#less, this.#time, this.#more), this.#recipes);
+      this.#target,
+      h('div.timer-row', this.#less, this.#time, this.#more),
+      this.#recipes,
+      this.#tools(),
+      this.#history(device),
+    );
     this.#timer = setInterval(() => this.#paint(), 1000);
   }
 
   disconnectedCallback() {
     clearInterval(this.#timer);
+    this.#sleep?.release();
+  }
+
+  #history(device) {
+    if (!house.kind(device.kind).properties.water_c?.history) return '';
+    const view = document.createElement('history-view');
+    view.dataset.only = 'water_c';
+    view.follow(device);
+    return view;
+  }
+
+  /** Large view for across the kitchen (the screen stays on), and a notice when it's ready. */
+  #tools() {
+    const large = h(
+      'button.quiet',
+      { type: 'button', 'aria-pressed': 'false' },
+      icon('expand'),
+      h('span', t('cook.large')),
+    );
+    large.addEventListener('click', async () => {
+      const on = this.closest('dialog').classList.toggle('large');
+      attr(large, 'aria-pressed', on ? 'true' : 'false');
+      text(large.lastElementChild, t(on ? 'cook.small' : 'cook.large'));
+      this.#sleep?.release();
+      this.#sleep = on ? await navigator.wakeLock?.request('screen').catch(() => null) : null;
+    });
+    const tell = h(
+      'button.quiet',
+      {
+        type: 'button',
+        hidden: !mayAsk() || allowed(),
+        onclick: async () => {
+          await permit();
+          tell.hidden = true;
+        },
+      },
+      icon('bell'),
+      t('cook.tell'),
+    );
+    return h('div.cook-tools', large, tell);
   }
 
   #limits() {
     const { properties } = house.kind(this.#device.kind);
-    return { target: properties.target_c ?? FALLBACK.target_c, timer: properties.timer_s ?? FALLBACK.timer_s };
+    return {
+      target: properties.target_c ?? FALLBACK.target_c,
+      timer: properties.timer_s ?? FALLBACK.timer_s,
+    };
   }
 
   #set(desired) {
@@ -80,19 +178,30 @@ export class CookerControl extends HTMLElement {
   }
 
   #step(picture, words, by) {
-    return h('button.round', { type: 'button', 'aria-label': t('cook.step', { n: words }),
-      onclick: () => {
-        const now = house.view(this.#device, 'timer_s').target ?? 0;
-        const { max } = this.#limits().timer;
-        this.#set({ timer_s: Math.min(max, Math.max(0, now + by)) });
-      } }, icon(picture));
+    return h(
+      'button.round',
+      {
+        type: 'button',
+        'aria-label': t('cook.step', { n: words }),
+        onclick: () => {
+          const now = house.view(this.#device, 'timer_s').target ?? 0;
+          const { max } = this.#limits().timer;
+          this.#set({ timer_s: Math.min(max, Math.max(0, now + by)) });
+        },
+      },
+      icon(picture),
+    );
   }
 
   async #begin() {
     const target_c = house.view(this.#device, 'target_c').target ?? 54.5;
     const timer_s = house.view(this.#device, 'timer_s').target ?? TIMER_DEFAULT_S;
-    const sure = await ask({ title: t('cook.ask'), picture: 'flame', yes: t('cook.yes'),
-      body: t('cook.ask_words', { name: this.#device.description, target: temperature(target_c) }) });
+    const sure = await ask({
+      title: t('cook.ask'),
+      picture: 'flame',
+      yes: t('cook.yes'),
+      body: t('cook.ask_words', { name: this.#device.description, target: temperature(target_c) }),
+    });
     if (sure) this.#set({ target_c, timer_s, heating: true });
   }
 
@@ -103,8 +212,18 @@ export class CookerControl extends HTMLElement {
     const disabled = !house.canControl(device);
     const target = house.view(device, 'target_c');
     const timer = house.view(device, 'timer_s');
-    this.#target.update({ value: target.target, actual: target.actual, pending: target.pending, disabled });
-    this.#time.update({ value: timer.target, actual: timer.actual, pending: timer.pending, disabled });
+    this.#target.update({
+      value: target.target,
+      actual: target.actual,
+      pending: target.pending,
+      disabled,
+    });
+    this.#time.update({
+      value: timer.target,
+      actual: timer.actual,
+      pending: timer.pending,
+      disabled,
+    });
     for (const button of [this.#less, this.#more, ...this.#recipes.children]) {
       attr(button, 'disabled', disabled);
     }
@@ -132,10 +251,16 @@ export class CookerControl extends HTMLElement {
     if (counts) small = countdown(left);
     else if (phase === 'holding' && held_s) small = t('cook.held', { time: duration(held_s) });
     this.#ring.update({
-      min: limits.min, max: limits.max, water: water_c, hot: heating,
-      target: target.actual ?? target.target, wanted: target.pending ? target.target : undefined,
+      min: limits.min,
+      max: limits.max,
+      water: water_c,
+      hot: heating,
+      target: target.actual ?? target.target,
+      wanted: target.pending ? target.target : undefined,
       left: counts && whole ? left / whole : 0,
-      above: this.#above(phase), big: temperature(water_c), small,
+      above: this.#above(phase),
+      big: temperature(water_c),
+      small,
     });
     this.#showSteps(heating ? phase : null);
     text(this.#estimate, this.#estimates());
@@ -167,15 +292,19 @@ export class CookerControl extends HTMLElement {
     const { eta_s, eta_max_s, core_c, pasteurised_in_s } = said;
     const parts = [];
     if (said.phase === 'preheating' && eta_s > 0) {
-      const until = typeof eta_max_s === 'number' && eta_max_s > eta_s
-        ? `${moment(house.now() + eta_s * 1000)}–${moment(house.now() + eta_max_s * 1000)}`
-        : moment(house.now() + eta_s * 1000);
+      const until =
+        typeof eta_max_s === 'number' && eta_max_s > eta_s
+          ? `${moment(house.now() + eta_s * 1000)}–${moment(house.now() + eta_max_s * 1000)}`
+          : moment(house.now() + eta_s * 1000);
       parts.push(t('cook.eta', { time: duration(eta_s), until }));
     }
     if (typeof core_c === 'number') parts.push(t('cook.core', { core: temperature(core_c) }));
     if (typeof pasteurised_in_s === 'number') {
-      parts.push(pasteurised_in_s > 0
-        ? t('cook.safe_in', { time: duration(pasteurised_in_s) }) : t('cook.safe'));
+      parts.push(
+        pasteurised_in_s > 0
+          ? t('cook.safe_in', { time: duration(pasteurised_in_s) })
+          : t('cook.safe'),
+      );
     }
     return parts.join(' · ');
   }

@@ -38,14 +38,23 @@ export class CookerRing extends HTMLElement {
 
   #build() {
     this.#ready = true;
-    const warm = shape('linearGradient', { id: 'ring-warm', x1: 0, y1: 1, x2: 1, y2: 0 },
+    const warm = shape(
+      'linearGradient',
+      { id: 'ring-warm', x1: 0, y1: 1, x2: 1, y2: 0 },
       shape('stop', { offset: 0, class: 'ring-stop-cool' }),
-      shape('stop', { offset: 1, class: 'ring-stop-hot' }));
-    const svg = shape('svg', { viewBox: '0 0 240 240', 'aria-hidden': 'true' },
+      shape('stop', { offset: 1, class: 'ring-stop-hot' }),
+    );
+    const svg = shape(
+      'svg',
+      { viewBox: '0 0 240 240', 'aria-hidden': 'true' },
       shape('defs', {}, warm),
-      shape('path', { d: arc(100), class: 'ring-bed' }), this.#water,
-      shape('path', { d: arc(84), class: 'ring-left-bed' }), this.#left,
-      this.#wanted, this.#notch);
+      shape('path', { d: arc(100), class: 'ring-bed' }),
+      this.#water,
+      shape('path', { d: arc(84), class: 'ring-left-bed' }),
+      this.#left,
+      this.#wanted,
+      this.#notch,
+    );
     this.append(svg, h('div.ring-words', this.#above, this.#big, this.#small));
   }
 

@@ -10,11 +10,22 @@ const SAID_MS = 2_000;
 
 /** A line with its copy button; `code` shows it as a wrapped command. */
 export function copyLine(label, words, { code = false } = {}) {
-  const shown = h(code ? 'pre.copy-words' : 'output.copy-words', { 'aria-label': label,
-    tabindex: code ? 0 : null, role: code ? 'region' : null }, String(words));
+  const shown = h(
+    code ? 'pre.copy-words' : 'output.copy-words',
+    { 'aria-label': label, tabindex: code ? 0 : null, role: code ? 'region' : null },
+    String(words),
+  );
   const said = h('span');
-  const button = h('button.copy', { type: 'button', 'aria-label': t('copy.what', { what: label }),
-    onclick: () => copy(shown, said) }, icon('copy'), said);
+  const button = h(
+    'button.copy',
+    {
+      type: 'button',
+      'aria-label': t('copy.what', { what: label }),
+      onclick: () => copy(shown, said),
+    },
+    icon('copy'),
+    said,
+  );
   text(said, t('copy'));
   return h('div.copy-line', h('span.copy-label', label), h('div.copy-box', shown, button));
 }

@@ -31,8 +31,11 @@ export class DeviceCard extends HTMLElement {
     this.#forget = house.watch(device.id, (now) => now && this.update(now));
     if (!this.#article.isConnected) {
       const head = h('div.card-head', h('span.card-icon', kindIcon(device.kind)), this.#control);
-      this.#article.append(head, this.#reading,
-        h('div.card-foot', h('h3', this.#presence, this.#name), this.#line, this.#note));
+      this.#article.append(
+        head,
+        this.#reading,
+        h('div.card-foot', h('h3', this.#presence, this.#name), this.#line, this.#note),
+      );
       this.append(this.#article);
     }
     this.update(device);
@@ -54,7 +57,11 @@ export class DeviceCard extends HTMLElement {
     attr(this.#article, 'data-kind', device.kind);
     attr(this.#article, 'data-warm', warm);
     attr(this.#article, 'data-offline', !device.connected);
-    attr(this.#article, 'data-alarm', device.alarms?.some((alarm) => !alarm.cleared_at));
+    attr(
+      this.#article,
+      'data-alarm',
+      device.alarms?.some((alarm) => !alarm.cleared_at),
+    );
     if (device.kind === 'light') token(this.#article, '--light', lightColour(device));
     text(this.#name, device.description);
     this.#showPresence(device);
@@ -74,9 +81,14 @@ export class DeviceCard extends HTMLElement {
     const shape = parts.map((one) => `${one.text}>${one.target ?? ''}`).join('|');
     if (this.#line.dataset.shape !== shape) {
       this.#line.dataset.shape = shape;
-      this.#line.replaceChildren(...parts.flatMap((one, at) => [
-        at ? h('span.dot', { 'aria-hidden': 'true' }, '·') : null, piece(one),
-      ]).filter(Boolean));
+      this.#line.replaceChildren(
+        ...parts
+          .flatMap((one, at) => [
+            at ? h('span.dot', { 'aria-hidden': 'true' }, '·') : null,
+            piece(one),
+          ])
+          .filter(Boolean),
+      );
     }
     this.tick(device);
   }
@@ -112,8 +124,12 @@ export class DeviceCard extends HTMLElement {
     if (this.#kind !== wanted) {
       this.#kind = wanted;
       this.#switch = name ? document.createElement('power-switch') : null;
-      const stop = h('button.stop.small', { type: 'button',
-        onclick: () => house.set(this.#id, { heating: false }) }, icon('stop'), t('cook.stop'));
+      const stop = h(
+        'button.stop.small',
+        { type: 'button', onclick: () => house.set(this.#id, { heating: false }) },
+        icon('stop'),
+        t('cook.stop'),
+      );
       this.#control.replaceChildren(this.#switch ?? (wanted ? stop : ''));
     }
     if (this.#switch) {
@@ -129,9 +145,13 @@ export class DeviceCard extends HTMLElement {
 /** "40 % → 62 %": what is, and what was asked for. */
 function piece({ text: now, target }) {
   if (target === undefined) return h('span', now);
-  return h('span.pending', now ? h('span.was', now) : null,
+  return h(
+    'span.pending',
+    now ? h('span.was', now) : null,
     h('span.arrow', { 'aria-hidden': 'true' }, '→'),
-    h('span.unseen', t('card.changing')), h('span.want', target));
+    h('span.unseen', t('card.changing')),
+    h('span.want', target),
+  );
 }
 
 define('device-card', DeviceCard);

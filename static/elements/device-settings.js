@@ -1,2 +1,199 @@
-import { define, h } from '../dom.js';
-define('device-settings', class extends HTMLElement { follow() { this.append(h('p.hint', '…')); } });
+/*
+ * device-settings: a device's name and room, its secret, its end, and its latest commands.
+ * Sends PATCH and DELETE /devices/{id}, POST /devices/{id}/secret, GET /devices/{id}/commands,
+ * and for a shared device DELETE of one's own grant.
+ */
+import { del, get, patch, post } from '../api.js';
+import { define, h, text } from '../dom.js';
+import { house } from '../house.js';
+import { icon } from '../icons.js';
+import { moment, show, title } from '../units.js';
+import { has, t } from '../words.js';
+import { kindTitle, publishLine, subscribeLine } from './add-device.js';
+import { ask } from './ask-dialog.js';
+import { copyLine } from './copy-line.js';
+import { say } from './toast-list.js';
+
+const COMMANDS_SHOWN = 12;
+
+export class DeviceSettings extends HTMLElement {
+  #device;
+  #facts = h('dl.facts');
+  #secret = h('div');
+  #log = h('section.group', { hidden: true });
+
+  follow(device) {
+    this.#device = device;
+    this.className = 'control';
+    const owner = (device.role ?? 'owner') === 'owner';
+    this.append(
+      owner ? this.#form(device) : '',
+      this.#facts,
+      this.#log,
+      owner
+        ? h('div.group', h('h3', t('set.danger')), this.#secret, this.#dangers())
+        : this.#leaving(),
+    );
+    this.#commands();
+  }
+
+  update(device) {
+    this.#device = device;
+    const kind = kindTitle(house.kind(device.kind));
+    const facts = [
+      ['set.kind', kind],
+      ['set.id', device.id],
+      ['set.rev', device.rev],
+      ['set.role', t(`role.${device.role ?? 'owner'}`)],
+      ['set.seen', device.last_seen ? moment(device.last_seen, { seconds: true }) : '–'],
+    ];
+    const rows = this.#facts.querySelectorAll('dd');
+    if (rows.length) facts.forEach(([, value], at) => text(rows[at], value));
+    else
+      this.#facts.append(
+        ...facts.map(([key, value]) => h('div', h('dt', t(key)), h('dd', String(value)))),
+      );
+  }
+
+  #form(device) {
+    const name = h('input', {
+      id: 'set-name',
+      required: true,
+      maxlength: 200,
+      value: device.description,
+    });
+    const room = h('input', { id: 'set-room', maxlength: 64, value: device.room ?? '' });
+    const save = async (event) => {
+      event.preventDefault();
+      const { id, description, room: before = '' } = this.#device;
+      const changes = {};
+      if (name.value.trim() !== description) changes.description = name.value.trim();
+      if (room.value.trim() !== before) changes.room = room.value.trim() || null;
+      if (!Object.keys(changes).length) return;
+      await attempt(() => patch(`/devices/${id}`, changes), t('set.saved'));
+    };
+    return h(
+      'form.add-form',
+      { onsubmit: save },
+      h('div.field', h('label', { for: 'set-name' }, t('add.name')), name),
+      h('div.field', h('label', { for: 'set-room' }, t('add.room')), room),
+      h('button.ember', { type: 'submit' }, t('save')),
+    );
+  }
+
+  #dangers() {
+    return h(
+      'div.dangers',
+      h(
+        'button.quiet',
+        { type: 'button', onclick: () => this.#renew() },
+        icon('key'),
+        t('set.secret'),
+      ),
+      h(
+        'button.quiet.danger',
+        { type: 'button', onclick: () => this.#delete() },
+        icon('trash'),
+        t('set.delete'),
+      ),
+    );
+  }
+
+  #leaving() {
+    const leave = async () => {
+      const sure = await ask({
+        title: t('set.leave'),
+        tone: 'bad',
+        yes: t('set.leave'),
+        body: t('set.leave_words', { name: this.#device.description }),
+      });
+      const me = encodeURIComponent(house.user?.username ?? '');
+      if (sure) await attempt(() => del(`/devices/${this.#device.id}/grants/${me}`));
+    };
+    return h(
+      'button.quiet.danger',
+      { type: 'button', onclick: leave },
+      icon('out'),
+      t('set.leave'),
+    );
+  }
+
+  async #renew() {
+    const sure = await ask({
+      title: t('set.secret'),
+      tone: 'bad',
+      picture: 'key',
+      yes: t('set.secret'),
+      body: t('set.secret_words'),
+    });
+    if (!sure) return;
+    await attempt(async () => {
+      const answer = await post(`/devices/${this.#device.id}/secret`, {});
+      const mqtt = answer.mqtt ?? {
+        username: this.#device.id,
+        password: answer.secret ?? answer.password,
+      };
+      this.#secret.replaceChildren(
+        h('p.hint', t('add.once')),
+        copyLine(t('add.secret'), mqtt.password),
+        copyLine(t('add.pub'), publishLine(this.#device, mqtt), { code: true }),
+        copyLine(t('add.sub'), subscribeLine(this.#device, mqtt), { code: true }),
+      );
+    });
+  }
+
+  async #delete() {
+    const sure = await ask({
+      title: t('set.delete_ask', { name: this.#device.description }),
+      tone: 'bad',
+      picture: 'trash',
+      yes: t('set.delete'),
+      body: t('set.delete_words'),
+    });
+    if (sure) await attempt(() => del(`/devices/${this.#device.id}`));
+  }
+
+  async #commands() {
+    const answer = await get(`/devices/${this.#device.id}/commands`).catch(() => null);
+    const commands = (Array.isArray(answer) ? answer : answer?.commands) ?? [];
+    if (!commands.length) return;
+    const { properties } = house.kind(this.#device.kind);
+    this.#log.hidden = false;
+    this.#log.replaceChildren(
+      h('h3', t('set.commands')),
+      h(
+        'ul.log',
+        ...commands.slice(0, COMMANDS_SHOWN).map((command) => {
+          const asked = Object.entries(command.desired ?? {}).map(
+            ([name, value]) => `${title(name, properties[name])}: ${show(value, properties[name])}`,
+          );
+          const phase = has(`phase.${command.phase}`) ? t(`phase.${command.phase}`) : command.phase;
+          const by = command.by?.username ?? command.by ?? command.person ?? command.user ?? '';
+          const at = command.at ?? command.accepted_at ?? command.time;
+          return h(
+            'li',
+            h('span', asked.join(', ')),
+            h(
+              'small',
+              [phase, command.reason, String(by), at ? moment(at, { seconds: true }) : '']
+                .filter(Boolean)
+                .join(' · '),
+            ),
+          );
+        }),
+      ),
+    );
+  }
+}
+
+async function attempt(work, done) {
+  try {
+    await work();
+    if (done) say(done);
+  } catch (fault) {
+    const fields = fault.errors?.map((one) => `${one.field}: ${one.reason}`).join(' · ');
+    say(fields || fault.message, { tone: 'bad' });
+  }
+}
+
+define('device-settings', DeviceSettings);

@@ -40,11 +40,20 @@ export class DeviceSheet extends HTMLElement {
   open(device, away) {
     this.#id = device.id;
     this.#away = away;
-    const close = h('button.round', { type: 'button', 'aria-label': t('close'),
-      onclick: () => this.#dialog.close() }, icon('close'));
-    this.#dialog = h('dialog.sheet', { 'aria-labelledby': 'sheet-title' },
+    const close = h(
+      'button.round',
+      { type: 'button', 'aria-label': t('close'), onclick: () => this.#dialog.close() },
+      icon('close'),
+    );
+    this.#dialog = h(
+      'dialog.sheet',
+      { 'aria-labelledby': 'sheet-title' },
       h('div.sheet-head', h('div', this.#title, this.#state), close),
-      this.#problem, this.#alarms, this.#tabs, this.#body);
+      this.#problem,
+      this.#alarms,
+      this.#tabs,
+      this.#body,
+    );
     this.#dialog.addEventListener('close', () => this.#away());
     this.#dialog.addEventListener('click', (event) => {
       if (event.target === this.#dialog) this.#dialog.close(); // the backdrop
@@ -75,11 +84,24 @@ export class DeviceSheet extends HTMLElement {
     this.#body.id = panel;
     this.#body.setAttribute('role', 'tabpanel');
     this.#tabs.setAttribute('aria-label', t('sheet.tabs'));
-    this.#tabs.append(...tabs.map(([name, part]) => h('button.tab', {
-      type: 'button', role: 'tab', id: uid('tab'), 'aria-selected': 'false', tabindex: -1,
-      'aria-controls': panel, 'data-part': part,
-      onclick: (event) => this.#choose(event.currentTarget),
-    }, t(`sheet.${name}`))));
+    this.#tabs.append(
+      ...tabs.map(([name, part]) =>
+        h(
+          'button.tab',
+          {
+            type: 'button',
+            role: 'tab',
+            id: uid('tab'),
+            'aria-selected': 'false',
+            tabindex: -1,
+            'aria-controls': panel,
+            'data-part': part,
+            onclick: (event) => this.#choose(event.currentTarget),
+          },
+          t(`sheet.${name}`),
+        ),
+      ),
+    );
     this.#tabs.addEventListener('keydown', (event) => this.#walk(event));
   }
 
@@ -140,7 +162,8 @@ export class DeviceSheet extends HTMLElement {
     if (this.#state.dataset.shape === shape) return;
     this.#state.dataset.shape = shape;
     this.#state.replaceChildren(
-      h('span.presence', { 'data-on': device.connected, 'aria-hidden': 'true' }), shape,
+      h('span.presence', { 'data-on': device.connected, 'aria-hidden': 'true' }),
+      shape,
     );
   }
 }

@@ -9,6 +9,7 @@ import { house } from '../house.js';
 import { icon } from '../icons.js';
 import { has, t } from '../words.js';
 import { title } from '../units.js';
+import { watchForNews } from '../notify.js';
 import { say } from './toast-list.js';
 import './home-grid.js';
 import './live-badge.js';
@@ -32,10 +33,13 @@ export class HearthApp extends HTMLElement {
     onSigned('left', () => this.#leave());
     addEventListener('hashchange', () => this.#inside && this.#route());
     house.addEventListener('failed', ({ detail }) => this.#failed(detail));
-    house.addEventListener('trouble', ({ detail }) => say(detail.message ?? detail.code, { tone: 'bad' }));
+    house.addEventListener('trouble', ({ detail }) =>
+      say(detail.message ?? detail.code, { tone: 'bad' }),
+    );
     house.addEventListener('alarm', ({ detail }) => this.#alarm(detail));
     house.addEventListener('list', () => this.#inside && this.#route());
     house.addEventListener('user', () => attr(this.#admin, 'hidden', !isAdmin(house.user)));
+    watchForNews();
     this.#begin();
   }
 
@@ -78,23 +82,55 @@ export class HearthApp extends HTMLElement {
 
   #furnish() {
     this.#inside = true;
-    this.#admin = h('a.round', { href: '#/admin', 'aria-label': t('bar.admin'), hidden: true }, icon('tree'));
+    this.#admin = h(
+      'a.round',
+      { href: '#/admin', 'aria-label': t('bar.admin'), hidden: true },
+      icon('tree'),
+    );
     this.replaceChildren(
-      h('a.skip', { href: '#main', onclick: (event) => {
-        event.preventDefault();
-        this.#main.focus();
-      } }, t('bar.skip')),
-      h('header.bar',
-        h('a.brand', { href: '#/' }, icon('hearth'), h('span', 'Hearth')),
+      h(
+        'a.skip',
+        {
+          href: '#main',
+          onclick: (event) => {
+            event.preventDefault();
+            this.#main.focus();
+          },
+        },
+        t('bar.skip'),
+      ),
+      h(
+        'header.bar',
+        h('a.brand', { href: '#/', 'aria-label': 'Hearth' }, icon('hearth'), h('span', 'Hearth')),
         document.createElement('live-badge'),
-        h('nav', { 'aria-label': t('bar.nav') },
-          h('button.ember.add', { type: 'button', 'aria-label': t('bar.add'),
-            onclick: () => { location.hash = '#/add'; } }, icon('plus'), h('span', t('bar.add'))),
+        h(
+          'nav',
+          { 'aria-label': t('bar.nav') },
+          h(
+            'button.ember.add',
+            {
+              type: 'button',
+              'aria-label': t('bar.add'),
+              onclick: () => {
+                location.hash = '#/add';
+              },
+            },
+            icon('plus'),
+            h('span', t('bar.add')),
+          ),
           this.#admin,
           h('a.round', { href: '#/account', 'aria-label': t('bar.account') }, icon('person')),
-          h('button.round', { type: 'button', 'aria-label': t('bar.out'), onclick: () => signOut() },
-            icon('out')))),
-      this.#main, this.#sheets, document.createElement('toast-list'));
+          h(
+            'button.round',
+            { type: 'button', 'aria-label': t('bar.out'), onclick: () => signOut() },
+            icon('out'),
+          ),
+        ),
+      ),
+      this.#main,
+      this.#sheets,
+      document.createElement('toast-list'),
+    );
     this.#route();
   }
 
@@ -148,9 +184,15 @@ export class HearthApp extends HTMLElement {
     const device = house.device(id);
     if (!device) return;
     const { properties } = house.kind(device.kind);
-    const what = Object.keys(asked).map((name) => title(name, properties[name])).join(', ');
-    const why = phase === 'expired' ? t('failed.expired')
-      : has(`failed.${reason}`) ? t(`failed.${reason}`) : (reason ?? t('failed.unknown'));
+    const what = Object.keys(asked)
+      .map((name) => title(name, properties[name]))
+      .join(', ');
+    const why =
+      phase === 'expired'
+        ? t('failed.expired')
+        : has(`failed.${reason}`)
+          ? t(`failed.${reason}`)
+          : (reason ?? t('failed.unknown'));
     say(t('failed', { name: device.description, what, why }), { tone: 'bad' });
   }
 
@@ -159,8 +201,15 @@ export class HearthApp extends HTMLElement {
     const alarm = frame.alarm ?? frame;
     if (!device || alarm.cleared_at || frame.cleared) return;
     const { alarmWords } = await import('./alarm-list.js');
-    say(`${device.description}: ${alarmWords(alarm)}`, { tone: 'bad', action: t('show'),
-      act: () => { location.hash = `#/device/${device.id}`; } });
+    const words = alarmWords(alarm);
+    house.dispatchEvent(new CustomEvent('alarm-words', { detail: { device, words } }));
+    say(`${device.description}: ${words}`, {
+      tone: 'bad',
+      action: t('show'),
+      act: () => {
+        location.hash = `#/device/${device.id}`;
+      },
+    });
   }
 }
 

@@ -1,2 +1,279 @@
-import { define, h } from '../dom.js';
-define('history-view', class extends HTMLElement { follow() { this.append(h('p.hint', '…')); } });
+/*
+ * history-view: what a device was like. Shows a chart of one property with the span to choose,
+ * zoom and pan, the least, mean and most of it, and a CSV to take away; it follows live.
+ * Sends GET /devices/{id}/history, as JSON or as text/csv.
+ */
+import { Refused, download, get } from '../api.js';
+import { attr, define, h, text } from '../dom.js';
+import { house } from '../house.js';
+import { icon } from '../icons.js';
+import { number, show, shown_t, title } from '../units.js';
+import { t } from '../words.js';
+import { say } from './toast-list.js';
+import './history-chart.js';
+
+const HOUR_MS = 3_600_000;
+const SPANS = [
+  ['1h', HOUR_MS],
+  ['6h', 6 * HOUR_MS],
+  ['24h', 24 * HOUR_MS],
+  ['7d', 168 * HOUR_MS],
+  ['30d', 720 * HOUR_MS],
+  ['1y', 8766 * HOUR_MS],
+];
+const REST_MS = 250; // after the last zoom step, before fetching
+const NOW_MS = 15_000; // a span that ends this close to now follows the clock
+const DRAWN = ['number', 'integer', 'bool'];
+const BESIDE = {
+  water_c: [
+    ['target_c', 'target'],
+    ['core_c', 'core'],
+  ],
+};
+
+export class HistoryView extends HTMLElement {
+  #device;
+  #name;
+  #schema;
+  #from;
+  #to;
+  #points = [];
+  #lines = [];
+  #step;
+  #turn = 0;
+  #timer = null;
+  #chart = document.createElement('history-chart');
+  #sum = h('dl.readings');
+  #note = h('p.hint', { role: 'status' });
+  #spans;
+  #names;
+  #hear = ({ detail }) => this.#live(detail);
+
+  follow(device) {
+    this.#device = device;
+    this.className = 'control';
+    const { properties } = house.kind(device.kind);
+    const { only } = this.dataset; // a sheet that shows the one curve that matters
+    const drawn = Object.entries(properties).filter(
+      ([name, one]) => one.history && DRAWN.includes(one.type) && (!only || name === only),
+    );
+    if (!drawn.length) {
+      this.append(h('p.hint', t('history.none')));
+      return;
+    }
+    this.#names = this.#chips(
+      t('history.what'),
+      drawn.map(([name, one]) => [name, title(name, one)]),
+      (name) => this.#choose(name),
+    );
+    this.#spans = this.#chips(
+      t('history.span'),
+      SPANS.map(([name]) => [name, t(`span.${name}`)]),
+      (name) => this.#span(SPANS.find(([one]) => one === name)[1]),
+    );
+    const tool = (picture, words, act) =>
+      h('button.round', { type: 'button', 'aria-label': t(words), onclick: act }, icon(picture));
+    this.append(
+      drawn.length > 1 ? this.#names : '',
+      this.#spans,
+      this.#chart,
+      h(
+        'div.chart-tools',
+        tool('back', 'history.earlier', () => this.#chart.pan(-0.5)),
+        tool('minus', 'history.out', () => this.#chart.zoom(2)),
+        tool('plus', 'history.in', () => this.#chart.zoom(0.5)),
+        tool('forward', 'history.later', () => this.#chart.pan(0.5)),
+        h('button.quiet', { type: 'button', onclick: () => this.#csv() }, icon('download'), 'CSV'),
+      ),
+      this.#note,
+      only ? '' : this.#sum,
+    );
+    this.#chart.addEventListener('range', ({ detail }) => this.#ranged(detail));
+    house.addEventListener('delta', this.#hear);
+    const first = drawn.find(([name]) => name in BESIDE) ?? drawn[0];
+    this.#to = house.now();
+    this.#from = this.#to - HOUR_MS;
+    this.#choose(first[0]);
+  }
+
+  disconnectedCallback() {
+    house.removeEventListener('delta', this.#hear);
+    clearTimeout(this.#timer);
+  }
+
+  #chips(label, pairs, chosen) {
+    return h(
+      'div.chips',
+      { role: 'group', 'aria-label': label },
+      ...pairs.map(([value, words]) =>
+        h(
+          'button.chip',
+          {
+            type: 'button',
+            'data-value': value,
+            'aria-pressed': 'false',
+            onclick: () => chosen(value),
+          },
+          words,
+        ),
+      ),
+    );
+  }
+
+  #choose(name) {
+    this.#name = name;
+    this.#schema = house.kind(this.#device.kind).properties[name];
+    press(this.#names, name);
+    this.#fetch();
+  }
+
+  #span(ms) {
+    this.#to = house.now();
+    this.#from = this.#to - ms;
+    this.#fetch();
+  }
+
+  #ranged({ from, to }) {
+    this.#from = from;
+    this.#to = Math.min(to, house.now() + (to - from) / 2);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#fetch(), REST_MS);
+  }
+
+  #path(name) {
+    const asked = new URLSearchParams({
+      property: name,
+      from: Math.floor(this.#from),
+      to: Math.ceil(Math.min(this.#to, house.now())),
+    });
+    return `/devices/${this.#device.id}/history?${asked}`;
+  }
+
+  async #fetch() {
+    const turn = (this.#turn += 1);
+    const near = SPANS.find(([, ms]) => Math.abs(ms - (this.#to - this.#from)) < 1000);
+    press(this.#spans, near?.[0]);
+    this.#chart.look(this.#from, this.#to);
+    const { properties } = house.kind(this.#device.kind);
+    const beside = (BESIDE[this.#name] ?? []).filter(([name]) => properties[name]?.history);
+    try {
+      const [main, ...rest] = await Promise.all([
+        get(this.#path(this.#name)),
+        ...beside.map(([name]) => get(this.#path(name)).catch(() => ({ points: [] }))),
+      ]);
+      if (turn !== this.#turn) return;
+      this.#points = main.points.map(bucket);
+      this.#step = main.step;
+      this.#lines = rest.map((one, at) => ({
+        points: one.points.map(bucket),
+        tone: beside[at][1],
+      }));
+      text(this.#note, this.#points.length ? '' : t('history.empty'));
+    } catch (fault) {
+      if (turn !== this.#turn) return;
+      const missing = fault instanceof Refused && fault.status === 404;
+      text(this.#note, missing ? t('history.missing') : fault.message);
+      this.#points = [];
+    }
+    this.#draw();
+  }
+
+  /** A report heard live goes on where the history ended: into its last bucket, or after it. */
+  #live({ id, changes }) {
+    const value = changes.reported?.[this.#name];
+    if (id !== this.#device.id || value === undefined || value === null) return;
+    const now = house.now();
+    if (this.#to < now - NOW_MS) return;
+    const span = this.#to - this.#from;
+    this.#to = now;
+    this.#from = now - span;
+    const point = bucket({ t: now, value });
+    const last = this.#points.at(-1);
+    if (last?.count && this.#step && now < last.t + this.#step) {
+      last.mean = (last.mean * last.count + point.mean) / (last.count + 1);
+      last.count += 1;
+      last.min = Math.min(last.min, point.mean);
+      last.max = Math.max(last.max, point.mean);
+    } else this.#points.push(point);
+    this.#draw();
+  }
+
+  #draw() {
+    const seen = this.#points.filter((point) => point.t >= this.#from && point.t <= this.#to);
+    const [min, max] = [Math.min(...seen.map((p) => p.min)), Math.max(...seen.map((p) => p.max))];
+    const weight = seen.reduce((sum, p) => sum + (p.count || 1), 0);
+    const mean = seen.reduce((sum, p) => sum + p.mean * (p.count || 1), 0) / weight;
+    const words = (value) => this.#words(value);
+    this.#chart.draw({
+      points: this.#points,
+      lines: this.#lines,
+      from: this.#from,
+      to: this.#to,
+      step: this.#step,
+      show: (value, axis) => (axis ? this.#axis(value) : words(value)),
+      label: seen.length
+        ? t('history.label', {
+            what: title(this.#name, this.#schema),
+            min: words(min),
+            mean: words(mean),
+            max: words(max),
+          })
+        : t('history.empty'),
+    });
+    const rows = seen.length
+      ? [
+          ['history.min', min],
+          ['history.mean', mean],
+          ['history.max', max],
+        ]
+      : [];
+    this.#sum.replaceChildren(
+      ...rows.map(([key, value]) => h('div.reading', h('dt', t(key)), h('dd', words(value)))),
+    );
+    attr(this.#sum, 'hidden', !rows.length);
+  }
+
+  #words(value) {
+    if (this.#schema.type === 'bool') return `${number(value * 100)} %`;
+    return show(Math.round(value * 1000) / 1000, {
+      ...this.#schema,
+      step: this.#schema.step ?? 0.01,
+    });
+  }
+
+  #axis(value) {
+    const shown = this.#schema.unit === '°C' ? shown_t(value) : value;
+    if (this.#schema.type === 'bool') return value === 0 ? t('off') : value === 1 ? t('on') : '';
+    return number(shown, Math.abs(shown) >= 100 || Number.isInteger(shown) ? 0 : 1);
+  }
+
+  async #csv() {
+    try {
+      const file = URL.createObjectURL(await download(this.#path(this.#name), 'text/csv'));
+      h('a', { href: file, download: `${this.#device.id}-${this.#name}.csv` }).click();
+      setTimeout(() => URL.revokeObjectURL(file), 60_000);
+    } catch (fault) {
+      say(fault.message, { tone: 'bad' });
+    }
+  }
+}
+
+/** A raw value or a bucket, as a bucket. */
+function bucket(point) {
+  const mean = Number(point.mean ?? point.value ?? point.v);
+  return {
+    t: point.t,
+    mean,
+    min: Number(point.min ?? mean),
+    max: Number(point.max ?? mean),
+    count: point.count,
+  };
+}
+
+function press(chips, value) {
+  for (const chip of chips.children) {
+    attr(chip, 'aria-pressed', chip.dataset.value === value ? 'true' : 'false');
+  }
+}
+
+define('history-view', HistoryView);

@@ -9,7 +9,7 @@ import { language, t } from '../words.js';
 import { moment } from '../units.js';
 import './device-card.js';
 
-const TICK_MS = 10_000;
+const TICK_MS = 5_000;
 
 export class HomeGrid extends HTMLElement {
   #cards = new Map();
@@ -27,6 +27,7 @@ export class HomeGrid extends HTMLElement {
     house.addEventListener('list', this.#relist);
     house.addEventListener('shown', this.#resum);
     house.addEventListener('user', this.#resum);
+    house.addEventListener('link', this.#resum);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#list();
   }
@@ -35,6 +36,7 @@ export class HomeGrid extends HTMLElement {
     house.removeEventListener('list', this.#relist);
     house.removeEventListener('shown', this.#resum);
     house.removeEventListener('user', this.#resum);
+    house.removeEventListener('link', this.#resum);
     clearInterval(this.#timer);
     for (const card of this.#cards.values()) card.leave();
   }
@@ -50,8 +52,9 @@ export class HomeGrid extends HTMLElement {
     const name = house.user?.username ?? '';
     text(this.#greeting, name ? t(`hello.${part}`, { name }) : t(`hello.${part}.plain`));
     text(this.#summary, summary(house.devices()));
-    this.#old.hidden = house.as_of === null;
-    if (house.as_of !== null) text(this.#old, t('home.old', { when: moment(house.as_of) }));
+    const old = house.oldSince();
+    this.#old.hidden = old === null;
+    if (old !== null) text(this.#old, t('home.old', { when: moment(old) }));
   }
 
   #list() {
@@ -68,7 +71,9 @@ export class HomeGrid extends HTMLElement {
         this.#cards.set(device.id, document.createElement('device-card').follow(device));
       }
     }
-    const shape = JSON.stringify(byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]));
+    const shape = JSON.stringify(
+      byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]),
+    );
     if (shape !== this.#rooms.dataset.shape) {
       this.#rooms.dataset.shape = shape;
       this.#flow.replaceChildren(...this.#sections(devices));
@@ -82,9 +87,12 @@ export class HomeGrid extends HTMLElement {
     return byRoom(devices).map(([room, list]) => {
       const title = room || t('home.no_room');
       const cards = list.map((device) => this.#cards.get(device.id));
-      return h('section.room', { 'aria-label': title },
+      return h(
+        'section.room',
+        { 'aria-label': title },
         h('div.room-head', h('h2', title), h('span.room-count', String(list.length))),
-        h('div.grid', ...cards));
+        h('div.grid', ...cards),
+      );
     });
   }
 }
@@ -100,7 +108,9 @@ function byRoom(devices) {
     rooms.set(room, [...(rooms.get(room) ?? []), device]);
   }
   for (const list of rooms.values()) {
-    list.sort((one, other) => collator.compare(one.description, other.description) || one.id - other.id);
+    list.sort(
+      (one, other) => collator.compare(one.description, other.description) || one.id - other.id,
+    );
   }
   return [...rooms].sort(([one], [other]) => !one - !other || collator.compare(one, other));
 }

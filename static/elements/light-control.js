@@ -11,9 +11,19 @@ import { t } from '../words.js';
 import './power-switch.js';
 import './value-slider.js';
 
-const WHITES = [['candle', 2000], ['warm', 2700], ['neutral', 4000], ['day', 6500]];
-const COLOURS = [['ember', 18, 90], ['rose', 340, 60], ['dusk', 270, 55], ['sea', 190, 70],
-  ['leaf', 110, 55]];
+const WHITES = [
+  ['candle', 2000],
+  ['warm', 2700],
+  ['neutral', 4000],
+  ['day', 6500],
+];
+const COLOURS = [
+  ['ember', 18, 90],
+  ['rose', 340, 60],
+  ['dusk', 270, 55],
+  ['sea', 190, 70],
+  ['leaf', 110, 55],
+];
 const TONES = { brightness: 'glow', color_temp_k: 'kelvin', hue: 'hue', saturation: 'saturation' };
 
 export class LightControl extends HTMLElement {
@@ -29,18 +39,29 @@ export class LightControl extends HTMLElement {
     this.className = 'control';
     const has = (name) => name in this.#properties;
     const set = (desired) => house.set(device.id, desired);
-    this.#switch = document.createElement('power-switch')
+    this.#switch = document
+      .createElement('power-switch')
       .setup(title('on', this.#properties.on), (on) => set({ on }));
     const swatches = [
-      ...(has('color_temp_k') ? WHITES.map(([name, k]) => swatch(name, white(k),
-        () => set(has('saturation') ? { color_temp_k: k, saturation: 0 } : { color_temp_k: k }))) : []),
-      ...(has('hue') ? COLOURS.map(([name, hue, saturation]) => swatch(name, colour(hue, saturation),
-        () => set({ hue, saturation }))) : []),
+      ...(has('color_temp_k')
+        ? WHITES.map(([name, k]) =>
+            swatch(name, white(k), () =>
+              set(has('saturation') ? { color_temp_k: k, saturation: 0 } : { color_temp_k: k }),
+            ),
+          )
+        : []),
+      ...(has('hue')
+        ? COLOURS.map(([name, hue, saturation]) =>
+            swatch(name, colour(hue, saturation), () => set({ hue, saturation })),
+          )
+        : []),
     ];
     this.append(
       h('div.lamp-top', h('div.lamp', { 'aria-hidden': 'true' }), this.#switch),
       this.#slider('brightness') ?? '',
-      swatches.length ? h('div.swatches', { role: 'group', 'aria-label': t('light.ready') }, ...swatches) : '',
+      swatches.length
+        ? h('div.swatches', { role: 'group', 'aria-label': t('light.ready') }, ...swatches)
+        : '',
       group(t('light.white'), this.#slider('color_temp_k')),
       group(t('light.colour'), this.#slider('hue'), this.#slider('saturation')),
       this.#effectChips() ?? '',
@@ -52,9 +73,13 @@ export class LightControl extends HTMLElement {
     if (!schema) return null;
     const slider = document.createElement('value-slider').setup({
       label: title(name, schema),
-      min: schema.min ?? 0, max: schema.max ?? 100, step: schema.step ?? 1,
-      show: (value) => (name === 'hue' ? `${number(value)}°`
-        : show(value, { ...schema, step: schema.step ?? 10 ** -decimals(schema.step) })),
+      min: schema.min ?? 0,
+      max: schema.max ?? 100,
+      step: schema.step ?? 1,
+      show: (value) =>
+        name === 'hue'
+          ? `${number(value)}°`
+          : show(value, { ...schema, step: schema.step ?? 10 ** -decimals(schema.step) }),
       tone: TONES[name],
       moved: (value) => this.#moved(name, value),
     });
@@ -72,10 +97,22 @@ export class LightControl extends HTMLElement {
   #effectChips() {
     const values = this.#properties.effect?.values;
     if (!values?.length) return null;
-    this.#effects = h('div.chips', { role: 'group', 'aria-label': title('effect') },
-      ...values.map((value) => h('button.chip', { type: 'button', 'data-value': value,
-        'aria-pressed': 'false',
-        onclick: () => house.set(this.#device.id, { effect: value }) }, word(value))));
+    this.#effects = h(
+      'div.chips',
+      { role: 'group', 'aria-label': title('effect') },
+      ...values.map((value) =>
+        h(
+          'button.chip',
+          {
+            type: 'button',
+            'data-value': value,
+            'aria-pressed': 'false',
+            onclick: () => house.set(this.#device.id, { effect: value }),
+          },
+          word(value),
+        ),
+      ),
+    );
     return h('div.group', h('h3', title('effect')), this.#effects);
   }
 
@@ -102,8 +139,12 @@ export class LightControl extends HTMLElement {
 
 function swatch(name, css, chosen) {
   const label = t(`light.${name}`);
-  const button = h('button.swatch', { type: 'button', 'aria-label': label, title: label,
-    onclick: chosen });
+  const button = h('button.swatch', {
+    type: 'button',
+    'aria-label': label,
+    title: label,
+    onclick: chosen,
+  });
   token(button, '--light', css);
   return button;
 }

@@ -5,8 +5,11 @@
 import { attr, define, h } from '../dom.js';
 
 export class PowerSwitch extends HTMLElement {
-  #button = h('button.switch', { type: 'button', role: 'switch', 'aria-checked': 'false' },
-    h('span.switch-knob'));
+  #button = h(
+    'button.switch',
+    { type: 'button', role: 'switch', 'aria-checked': 'false' },
+    h('span.switch-knob'),
+  );
   #turned = () => {};
 
   constructor() {

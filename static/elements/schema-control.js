@@ -57,21 +57,26 @@ export class SchemaControl extends HTMLElement {
 
   #bool(name, schema) {
     const words = title(name, schema);
-    const turn = document.createElement('power-switch')
-      .setup(words, (on) => this.#set(name, on));
+    const turn = document.createElement('power-switch').setup(words, (on) => this.#set(name, on));
     const state = h('span.row-state');
     this.#updates.push((device, disabled) => {
       const { target, actual, pending } = house.view(device, name);
       turn.update({ on: target === true, pending, disabled });
-      text(state, pending && actual !== undefined
-        ? `${show(actual, schema)} → ${show(target, schema)}` : show(target, schema));
+      text(
+        state,
+        pending && actual !== undefined
+          ? `${show(actual, schema)} → ${show(target, schema)}`
+          : show(target, schema),
+      );
     });
     return h('div.row', h('span.row-name', words), state, turn);
   }
 
   #slider(name, schema) {
     const slider = document.createElement('value-slider').setup({
-      label: title(name, schema), min: schema.min, max: schema.max,
+      label: title(name, schema),
+      min: schema.min,
+      max: schema.max,
       step: schema.step ?? (schema.type === 'integer' ? 1 : undefined),
       show: (value) => show(value, schema),
       moved: (value) => this.#set(name, value),
@@ -85,8 +90,13 @@ export class SchemaControl extends HTMLElement {
 
   #choice(name, schema) {
     const words = title(name, schema);
-    const chips = (schema.values ?? []).map((value) => h('button.chip', { type: 'button',
-      'aria-pressed': 'false', onclick: () => this.#set(name, value) }, word(value)));
+    const chips = (schema.values ?? []).map((value) =>
+      h(
+        'button.chip',
+        { type: 'button', 'aria-pressed': 'false', onclick: () => this.#set(name, value) },
+        word(value),
+      ),
+    );
     this.#updates.push((device, disabled) => {
       const { target, pending } = house.view(device, name);
       chips.forEach((chip, at) => {
@@ -96,24 +106,37 @@ export class SchemaControl extends HTMLElement {
         attr(chip, 'disabled', disabled);
       });
     });
-    return h('div.group', h('h3', words), h('div.chips', { role: 'group', 'aria-label': words }, ...chips));
+    return h(
+      'div.group',
+      h('h3', words),
+      h('div.chips', { role: 'group', 'aria-label': words }, ...chips),
+    );
   }
 
   #field(name, schema) {
     const id = `field-${name}`;
     const numeric = schema.type !== 'text';
     const warm = schema.unit === '°C';
-    const input = h('input', { id, type: numeric ? 'number' : 'text', required: true,
+    const input = h('input', {
+      id,
+      type: numeric ? 'number' : 'text',
+      required: true,
       step: numeric ? (schema.step ?? (schema.type === 'integer' ? 1 : 'any')) : null,
-      min: numeric && !warm ? schema.min : null, max: numeric && !warm ? schema.max : null,
-      maxlength: numeric ? null : (schema.max ?? 200) });
+      min: numeric && !warm ? schema.min : null,
+      max: numeric && !warm ? schema.max : null,
+      maxlength: numeric ? null : (schema.max ?? 200),
+    });
     const state = h('span.row-state');
     const button = h('button.quiet', { type: 'submit' }, t('set'));
     this.#updates.push((device, disabled) => {
       const { target, actual, pending } = house.view(device, name);
       if (document.activeElement !== input) {
-        input.value = target === undefined ? '' : warm
-          ? shown_t(target).toFixed(decimals(schema.step, '°C')) : target;
+        input.value =
+          target === undefined
+            ? ''
+            : warm
+              ? shown_t(target).toFixed(decimals(schema.step, '°C'))
+              : target;
       }
       text(state, pending ? `${show(actual, schema)} → ${show(target, schema)}` : '');
       attr(input, 'disabled', disabled);
@@ -125,9 +148,13 @@ export class SchemaControl extends HTMLElement {
       this.#set(name, warm ? celsius(value) : value);
       input.blur();
     };
-    return h('form.field', { onsubmit: send },
+    return h(
+      'form.field',
+      { onsubmit: send },
       h('label', { for: id }, title(name, schema), schema.unit && !warm ? ` (${schema.unit})` : ''),
-      h('div.field-row', input, button), state);
+      h('div.field-row', input, button),
+      state,
+    );
   }
 }
 

@@ -8,22 +8,45 @@ import { icon } from '../icons.js';
 import { has, t } from '../words.js';
 
 export class SignIn extends HTMLElement {
-  #name = h('input', { id: 'username', name: 'username', autocomplete: 'username', required: true,
-    autocapitalize: 'none', spellcheck: 'false', maxlength: 64 });
-  #password = h('input', { id: 'password', name: 'password', type: 'password', required: true,
-    autocomplete: 'current-password', maxlength: 256 });
+  #name = h('input', {
+    id: 'username',
+    name: 'username',
+    autocomplete: 'username',
+    required: true,
+    autocapitalize: 'none',
+    spellcheck: 'false',
+    maxlength: 64,
+  });
+  #password = h('input', {
+    id: 'password',
+    name: 'password',
+    type: 'password',
+    required: true,
+    autocomplete: 'current-password',
+    maxlength: 256,
+  });
   #fault = h('p.fault', { role: 'alert' });
   #form;
 
   connectedCallback() {
-    this.#form = h('form.door-form', { onsubmit: (event) => this.#enter(event) },
+    this.#form = h(
+      'form.door-form',
+      { onsubmit: (event) => this.#enter(event) },
       h('div.field', h('label', { for: 'username' }, t('sign.name')), this.#name),
       h('div.field', h('label', { for: 'password' }, t('sign.password')), this.#password),
       this.#fault,
       h('button.ember.wide', { type: 'submit', value: 'in' }, t('sign.in')),
-      h('button.quiet.wide', { type: 'submit', value: 'new' }, t('sign.create')));
-    this.append(h('main.door', h('div.door-fire', { 'aria-hidden': 'true' }, icon('hearth')),
-      h('h1', 'Hearth'), h('p.door-words', t('sign.words')), this.#form));
+      h('button.quiet.wide', { type: 'submit', value: 'new' }, t('sign.create')),
+    );
+    this.append(
+      h(
+        'main.door',
+        h('div.door-fire', { 'aria-hidden': 'true' }, icon('hearth')),
+        h('h1', 'Hearth'),
+        h('p.door-words', t('sign.words')),
+        this.#form,
+      ),
+    );
     this.#name.focus();
   }
 

@@ -16,12 +16,29 @@ export class ToastList extends HTMLElement {
   }
 
   say(words, { tone = 'plain', action, act } = {}) {
-    const toast = h(`div.toast.${tone}`, icon(tone === 'bad' ? 'alert' : 'check'), h('span', words));
+    const toast = h(
+      `div.toast.${tone}`,
+      icon(tone === 'bad' ? 'alert' : 'check'),
+      h('span', words),
+    );
     const go = () => {
       toast.remove();
       if (!this.childElementCount && this.matches(':popover-open')) this.hidePopover();
     };
-    if (action) toast.append(h('button.link', { type: 'button', onclick: () => { act(); go(); } }, action));
+    if (action)
+      toast.append(
+        h(
+          'button.link',
+          {
+            type: 'button',
+            onclick: () => {
+              act();
+              go();
+            },
+          },
+          action,
+        ),
+      );
     this.append(toast);
     while (this.childElementCount > MOST) this.firstElementChild.remove();
     if (this.matches(':popover-open')) this.hidePopover(); // to come above a sheet opened since

@@ -26,8 +26,14 @@ export class ValueSlider extends HTMLElement {
     const send = paced(moved, EVERY_MS);
     this.#range = [min, max];
     this.#show = show;
-    this.#input = h('input', { id, type: 'range', min, max, step: step ?? 'any',
-      oninput: () => this.#move(send) });
+    this.#input = h('input', {
+      id,
+      type: 'range',
+      min,
+      max,
+      step: step ?? 'any',
+      oninput: () => this.#move(send),
+    });
     this.#value = h('output', { for: id });
     this.#actual = h('span.slider-actual');
     this.dataset.tone = tone ?? 'plain';
