@@ -16,7 +16,7 @@ hearth=${HEARTH:-target/release/hearth}
 
 town=$(mktemp -d)
 trap 'rm -rf "$town"' EXIT
-count=${TOWN:-12000}
+count=${TOWN:-20000}
 "$hearth" town --users "$count" --devices "$count" --data "$town/data" --out "$town/town.csv"
 
 target/release/hearth-load peers --binary "$hearth" \
