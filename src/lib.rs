@@ -10,6 +10,8 @@ pub mod devices;
 pub mod stats;
 pub mod store;
 
+pub mod config;
+pub mod host;
 pub mod kind;
 pub mod model;
 pub mod mqtt;

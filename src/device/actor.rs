@@ -13,8 +13,8 @@ use std::time::Duration;
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
 
+use crate::host::now_ms;
 use crate::model::{Command, Device, DeviceId};
-use crate::observe::now_ms;
 use crate::store::{self, Batch};
 
 use super::state::{Change, DeviceEffect, DeviceState, Effects};
@@ -213,7 +213,9 @@ impl Running {
         let mut batch = Batch::new();
         store::devices::remove(&floor.store, &mut batch, owner, *id).map_err(not_stored)?;
         floor.store.commit(batch).await.map_err(not_stored)?;
-        floor.stats.forget(id.0);
+        if let Err(error) = floor.stats.forget(id.0).await {
+            tracing::warn!(%id, %error, "its history stays until it is too old");
+        }
         floor.watchers.tell(*id, &DeviceEvent::Removed(*id));
         self.end_link(LinkEnd::Revoked, now_ms, out);
         self.state = None;

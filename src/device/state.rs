@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::kind::{AlarmChange, Kind, Watch};
 use crate::model::{Alarm, Caller, Command, Device, Name, Props, UserId};
+use crate::stats::{digits_of_step, reading_time};
 use crate::supervision::permit::Permit;
 
 use super::command::{OpenCommands, give_up};
@@ -223,7 +224,7 @@ impl DeviceState {
             }
             Report::Telemetry(props, at_ms, faults) => {
                 self.blame(faults.first().map(ToString::to_string), now_ms);
-                self.record(&props, at_ms.unwrap_or(now_ms), out);
+                self.record(&props, reading_time(now_ms, at_ms), out);
             }
             Report::Refused(refused) => self.refused(&refused, now_ms),
             Report::Event(name, props) => {
@@ -365,7 +366,8 @@ impl DeviceState {
         for (name, value) in props {
             let kept = self.kind.property(name).filter(|property| property.history);
             if let (Some(property), Some(value)) = (kept, value.as_f64()) {
-                let (property, digits) = (property.name.clone(), property.digits());
+                let digits = digits_of_step(property.step());
+                let property = property.name.clone();
                 out.push(DeviceEffect::Record(Sample { property, digits, value, at_ms }));
             }
         }

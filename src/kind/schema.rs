@@ -149,17 +149,15 @@ impl Property {
         }
     }
 
-    /// Decimal digits that the property's step tells apart, at most 9: what history keeps.
-    /// Without a step, 3.
+    /// The distance of two neighbouring values; none for what is no number, or any number.
     #[must_use]
-    pub fn digits(&self) -> u8 {
-        let Type::Number { step, .. } = &self.type_ else { return 0 };
-        let Some(step) = step else { return 3 };
-        let whole = |digits: &u8| {
-            let scaled = step * 10_f64.powi(i32::from(*digits));
-            (scaled - scaled.round()).abs() < 1e-6
-        };
-        (0..9).find(whole).unwrap_or(9)
+    #[expect(clippy::cast_precision_loss, reason = "steps lie below 2^53")]
+    pub const fn step(&self) -> Option<f64> {
+        match &self.type_ {
+            Type::Number { step, .. } => *step,
+            Type::Integer { step, .. } => Some(*step as f64),
+            Type::Bool | Type::Text { .. } | Type::Enum { .. } => None,
+        }
     }
 
     /// Whether two values are the same as far as the property's step can tell: within half of it.

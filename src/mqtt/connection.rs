@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::device::{DeviceMsg, LinkEnd, Receipt};
+use crate::device::{DeviceMsg, LinkEnd, Receipt, Report};
 use crate::observe::metrics;
 use crate::supervision::permit::{Permit, Permits};
 use crate::supervision::tasks::Cancel;
@@ -66,7 +66,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     pulse.set(ticks(floor.limits.login_s_max));
     // Boxed: a link that is open does not carry the room that opening one took.
     let Some(opened) = Box::pin(open(&mut wire, &floor, &pulse, &cancel)).await else { return };
-    metrics().mqtt_connections.inc();
+    metrics().mqtt_connects.inc();
+    metrics().mqtt_links.inc();
     let permits = Permits::new(u32::from(floor.limits.receive_maximum));
     let bytes_max = floor.limits.packet_bytes_max;
     let write_ticks = ticks(floor.limits.write_s_max);
@@ -93,7 +94,7 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     tokio::select! {
         opened = opening => opened.inspect_err(count_refusal).ok(),
         () = too_late => {
-            metrics().mqtt_login_timeouts.inc();
+            metrics().mqtt_refused.inc();
             None
         }
     }
@@ -102,8 +103,8 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
 fn count_refusal(refused: &Refused) {
     match refused {
         Refused::Gone => {}
-        Refused::Malformed(_) => metrics().mqtt_malformed.inc(),
-        Refused::Refused(_) => metrics().mqtt_refused.inc(),
+        Refused::Malformed(_) => metrics().mqtt_refused.inc(),
+        Refused::Refused(_) => metrics().sign_in_failures_mqtt.inc(),
     }
     tracing::debug!(%refused, "connection not opened");
 }
@@ -199,6 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
     /// Ends the link: the device's will if it did not say goodbye, then the news.
     async fn close(mut self, mut link: OpenLink, end: End) {
+        metrics().mqtt_links.dec();
         tracing::debug!(link = link.opened.link.0, %end, "connection closed");
         let Opened { device, link: id, protocol, .. } = &mut link.opened;
         let wanted = !matches!(end, End::Goodbye | End::Closing | End::Fatal(Fatal::Ended(_)));
@@ -273,6 +275,10 @@ impl OpenLink {
         match said {
             Said::Nothing => {}
             Said::Report(report, token) => {
+                metrics().mqtt_received.inc();
+                if matches!(report, Report::Garbage(_)) {
+                    metrics().mqtt_dropped_contract.inc();
+                }
                 let Some(permit) = self.permit.take() else { return Ok(()) };
                 let receipt = match token {
                     Some(token) => Receipt::wanted(permit, token, self.opened.answers.clone()),

@@ -13,9 +13,9 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use crate::device::{DeviceEvent, DeviceMsg, Patch, View, WatchKey, Watcher, WatcherRef, Wishes};
 use crate::devices::Devices;
+use crate::host::{now_ms, random_bytes, random_u64};
 use crate::kind::FieldError;
 use crate::model::{Device, DeviceId, Role, UserId};
-use crate::observe::{now_ms, random};
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
 
@@ -146,7 +146,7 @@ impl Running {
         Ok(())
     }
 
-    fn watch(&self, id: DeviceId) -> Result<Option<View>, crate::store::ReadError> {
+    fn watch(&self, id: DeviceId) -> Result<Option<View>, store::ReadError> {
         self.floor.devices.watch(id, WatchKey::Session(self.user), self.watcher.clone())
     }
 
@@ -263,7 +263,7 @@ impl Running {
             let fault = FieldError::new("kind", "unknown_kind", "no such kind");
             return Err(SessionError::Invalid(vec![fault]));
         };
-        let id = DeviceId::from_random(random::bits().map_err(not_stored)?);
+        let id = DeviceId::from_random(random_u64().map_err(not_stored)?);
         let device = Device::new(
             id,
             *user,
@@ -272,7 +272,7 @@ impl Running {
             new.room.clone(),
             now_ms,
         );
-        let secret = Secret::from_random(random::bytes().map_err(not_stored)?);
+        let secret = Secret::from_random(random_bytes().map_err(not_stored)?);
         let mut batch = Batch::new();
         store::devices::create(&mut batch, &device, &secret.hash());
         floor.store.commit(batch).await.map_err(not_stored)?;
@@ -290,7 +290,7 @@ impl Running {
             return Err(SessionError::Unavailable);
         };
         state.check(id, Role::Owner)?;
-        let secret = Secret::from_random(random::bytes().map_err(not_stored)?);
+        let secret = Secret::from_random(random_bytes().map_err(not_stored)?);
         let mut batch = Batch::new();
         store::devices::put_secret(&mut batch, id, &secret.hash());
         floor.store.commit(batch).await.map_err(not_stored)?;

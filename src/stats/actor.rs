@@ -59,7 +59,9 @@ impl Actor for Stats {
     type Arguments = Arc<House>;
 
     async fn pre_start(
-        &self, me: ActorRef<StatsMsg>, house: Arc<House>,
+        &self,
+        me: ActorRef<StatsMsg>,
+        house: Arc<House>,
     ) -> Result<Threads, ActorProcessingErr> {
         let stop = Arc::new(Stop::default());
         let asked = stop.clone();
@@ -71,13 +73,18 @@ impl Actor for Stats {
     }
 
     async fn handle(
-        &self, _: ActorRef<StatsMsg>, StatsMsg::ThreadsEnded: StatsMsg, _: &mut Threads,
+        &self,
+        _: ActorRef<StatsMsg>,
+        StatsMsg::ThreadsEnded: StatsMsg,
+        _: &mut Threads,
     ) -> Result<(), ActorProcessingErr> {
         Err("the threads of history ended".into())
     }
 
     async fn post_stop(
-        &self, _: ActorRef<StatsMsg>, threads: &mut Threads,
+        &self,
+        _: ActorRef<StatsMsg>,
+        threads: &mut Threads,
     ) -> Result<(), ActorProcessingErr> {
         threads.stop.wish();
         if let Some(writer) = threads.writer.take() {

@@ -102,13 +102,7 @@ impl OpenChunk {
     pub(super) fn new(digits: u8, first: Sample) -> Self {
         let t_ms = first.t_ms;
         Self {
-            head: Head {
-                digits,
-                count: 1,
-                first_ms: t_ms,
-                earliest_ms: t_ms,
-                latest_ms: t_ms,
-            },
+            head: Head { digits, count: 1, first_ms: t_ms, earliest_ms: t_ms, latest_ms: t_ms },
             first_scaled: first.scaled,
             track: Track::new(first),
             bits: BitWriter::default(),

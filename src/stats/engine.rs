@@ -67,7 +67,10 @@ pub(super) struct Engine {
 impl Engine {
     /// Opens the history of a folder and reads back what its logs hold.
     pub(super) fn open(
-        root: &Path, config: StatsConfig, counters: Arc<Counters>, now_ms: i64,
+        root: &Path,
+        config: StatsConfig,
+        counters: Arc<Counters>,
+        now_ms: i64,
     ) -> io::Result<Self> {
         let folder = Folder::open(root)?;
         let (mut archive, logs) = folder.load()?;

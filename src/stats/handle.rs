@@ -166,10 +166,9 @@ impl StatsHandle {
     /// What there is and what was left out; of a history that isn't open only what was counted.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.house.engine().map_or_else(
-            |_| Totals::counted(&self.house.counters),
-            |engine| engine.totals(),
-        )
+        self.house
+            .engine()
+            .map_or_else(|_| Totals::counted(&self.house.counters), |engine| engine.totals())
     }
 
     /// Whether questions can be asked.
@@ -180,7 +179,8 @@ impl StatsHandle {
 
     /// Asks the engine on a thread that may block, a few at a time.
     async fn ask<A: Send + 'static>(
-        &self, question: impl FnOnce(&Engine) -> Result<A, StatsError> + Send + 'static,
+        &self,
+        question: impl FnOnce(&Engine) -> Result<A, StatsError> + Send + 'static,
     ) -> Result<A, StatsError> {
         let turn = timeout(PATIENCE, self.questions.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(StatsError::Unavailable) };

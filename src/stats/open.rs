@@ -71,7 +71,8 @@ impl OpenChunks {
             next = series.next;
             count += 1;
         }
-        let property = (count < SERIES_PER_DEVICE_MAX).then(|| self.intern(&reading.property))??;
+        let property =
+            (count < SERIES_PER_DEVICE_MAX).then(|| self.intern(&reading.property))??;
         let definition =
             Definition { device: reading.device, property, digits, retention: reading.retention };
         Some(Place { number: self.add(definition)?, sample, new: true })
@@ -134,7 +135,9 @@ impl OpenChunks {
 
     /// Writes everything that isn't of a forgotten device into a segment.
     pub(super) fn write(
-        &self, into: &mut SegmentWriter, forgotten: &HashSet<u64>,
+        &self,
+        into: &mut SegmentWriter,
+        forgotten: &HashSet<u64>,
     ) -> std::io::Result<()> {
         let mut ordered: Vec<(SeriesKey, &OpenSeries)> = self
             .series

@@ -136,9 +136,7 @@ impl Before {
 }
 
 /// Reads an encoded chunk of buckets of `width_ms`; `None` if it is damaged.
-pub(super) fn decode(
-    bytes: &[u8], width_ms: i64, mut sink: impl FnMut(Summary),
-) -> Option<Head> {
+pub(super) fn decode(bytes: &[u8], width_ms: i64, mut sink: impl FnMut(Summary)) -> Option<Head> {
     let mut cursor = Cursor(bytes);
     let head = Head::take(&mut cursor)?;
     if usize::try_from(head.count).ok()? > BUCKETS_MAX {

@@ -104,7 +104,11 @@ impl<'a> Draft<'a> {
     }
 
     fn chunk(
-        &mut self, tier: Tier, series: &SeriesKey, bytes: &[u8], times: (i64, i64),
+        &mut self,
+        tier: Tier,
+        series: &SeriesKey,
+        bytes: &[u8],
+        times: (i64, i64),
     ) -> io::Result<()> {
         let retention = series.retention;
         let wanted = |entry: &(Tier, u8, SegmentWriter, Option<SeriesKey>)| {
@@ -126,7 +130,11 @@ impl<'a> Draft<'a> {
     }
 
     fn buckets(
-        &mut self, tier: Tier, series: &SeriesKey, digits: u8, buckets: &[Summary],
+        &mut self,
+        tier: Tier,
+        series: &SeriesKey,
+        digits: u8,
+        buckets: &[Summary],
     ) -> io::Result<()> {
         for part in buckets.chunks(rollup::BUCKETS_MAX) {
             let starts = part.iter().map(|bucket| bucket.start_ms);
@@ -160,8 +168,11 @@ fn file_name(tier: Tier, retention: u8) -> PathBuf {
 
 /// Writes readings, minutes and hours of all runs into `dir`; says whether there were any.
 pub(super) fn seal_day<'a>(
-    runs: impl Iterator<Item = &'a Arc<Segment>> + Clone, dir: &Path, retention: &[Retention],
-    forgotten: &HashSet<u64>, mut pace: Pace<'_>,
+    runs: impl Iterator<Item = &'a Arc<Segment>> + Clone,
+    dir: &Path,
+    retention: &[Retention],
+    forgotten: &HashSet<u64>,
+    mut pace: Pace<'_>,
 ) -> io::Result<bool> {
     let opened_ms = runs.clone().map(|run| run.opened_ms()).min().unwrap_or_default();
     let mut merge = Merge::new(runs)?;
@@ -191,7 +202,10 @@ pub(super) fn seal_day<'a>(
 }
 
 fn seal_series(
-    series: &SeriesKey, samples: &mut Vec<(u8, Sample)>, keeps: Retention, draft: &mut Draft<'_>,
+    series: &SeriesKey,
+    samples: &mut Vec<(u8, Sample)>,
+    keeps: Retention,
+    draft: &mut Draft<'_>,
 ) -> io::Result<()> {
     in_order(samples);
     for same in samples.chunk_by(|(a, _), (b, _)| a == b) {
@@ -230,7 +244,9 @@ fn in_order(samples: &mut Vec<(u8, Sample)>) {
 
 /// Writes the hours of many units into `dir` as one; says whether there were any.
 pub(super) fn join_hours<'a>(
-    hours: impl Iterator<Item = &'a Arc<Segment>> + Clone, dir: &Path, forgotten: &HashSet<u64>,
+    hours: impl Iterator<Item = &'a Arc<Segment>> + Clone,
+    dir: &Path,
+    forgotten: &HashSet<u64>,
     mut pace: Pace<'_>,
 ) -> io::Result<bool> {
     let opened_ms = hours.clone().map(|segment| segment.opened_ms()).min().unwrap_or_default();

@@ -98,7 +98,11 @@ impl Disk for &File {
 }
 
 /// Writes the header of a new log.
-pub(super) fn write_header(mut disk: impl Write, generation: u64, opened_ms: i64) -> io::Result<()> {
+pub(super) fn write_header(
+    mut disk: impl Write,
+    generation: u64,
+    opened_ms: i64,
+) -> io::Result<()> {
     let mut header = Vec::from(MAGIC);
     header.extend_from_slice(&generation.to_le_bytes());
     header.extend_from_slice(&opened_ms.to_le_bytes());

@@ -145,7 +145,11 @@ impl Engine {
     }
 
     fn commit_or_drop(
-        &self, any: bool, draft: &std::path::Path, first: u64, last: u64,
+        &self,
+        any: bool,
+        draft: &std::path::Path,
+        first: u64,
+        last: u64,
     ) -> io::Result<Option<Unit>> {
         if any {
             return self.folder.commit(draft, first, last).map(Some);
@@ -166,7 +170,9 @@ impl Engine {
 
 /// Writes the open chunks of a generation as a run; `None` if there are none.
 pub(super) fn write_run(
-    folder: &Folder, generation: &Generation, forgotten: &HashSet<u64>,
+    folder: &Folder,
+    generation: &Generation,
+    forgotten: &HashSet<u64>,
 ) -> io::Result<Option<Run>> {
     let path = folder.run(generation.number);
     let mut writer = SegmentWriter::create(&path, Tier::Raw, generation.opened_ms)?;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Counters, Engine, View};
-use crate::stats::folder::sync_dir;
 use crate::stats::Totals;
+use crate::stats::folder::sync_dir;
 
 /// Files may go while they are copied; then what took their place is copied.
 const ATTEMPTS_MAX: u32 = 10;

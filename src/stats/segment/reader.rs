@@ -83,7 +83,10 @@ impl Segment {
 
     /// The chunks of a series, in order of arrival.
     pub(in crate::stats) fn chunks(
-        &self, device: u64, property: &str, mut sink: impl FnMut(&[u8]),
+        &self,
+        device: u64,
+        property: &str,
+        mut sink: impl FnMut(&[u8]),
     ) -> io::Result<()> {
         for entry in self.entries_of(device)? {
             if self.names.get(usize::from(entry.name)).is_some_and(|name| **name == *property) {
@@ -189,7 +192,11 @@ impl Walk {
     }
 
     /// The chunks of a series met on this walk.
-    pub(in crate::stats) fn chunks(&self, step: &Step, mut sink: impl FnMut(&[u8])) -> io::Result<()> {
+    pub(in crate::stats) fn chunks(
+        &self,
+        step: &Step,
+        mut sink: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
         self.segment.read(step.entry, &mut sink)
     }
 }

@@ -75,7 +75,12 @@ impl SegmentWriter {
     }
 
     /// Appends a chunk to the series begun last, whose data lie in `earliest_ms..=latest_ms`.
-    pub(in crate::stats) fn chunk(&mut self, bytes: &[u8], earliest_ms: i64, latest_ms: i64) -> io::Result<()> {
+    pub(in crate::stats) fn chunk(
+        &mut self,
+        bytes: &[u8],
+        earliest_ms: i64,
+        latest_ms: i64,
+    ) -> io::Result<()> {
         let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         self.out.write_all(&len.to_le_bytes())?;
         self.out.write_all(&crc32c::crc32c(bytes).to_le_bytes())?;
@@ -126,4 +131,3 @@ impl SegmentWriter {
 fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("tmp")
 }
-
