@@ -230,6 +230,9 @@ pub struct DeviceFloor {
     pub kinds: Arc<Kinds>,
     /// Who is told of them.
     pub watchers: Watchers,
+    /// How long an actor stays with no link and nothing in hand, in milliseconds: long enough that
+    /// a device which reconnects finds it, short enough that memory follows the links.
+    pub idle_ms: i64,
 }
 
 /// Why the last message could not be understood, as the owner is shown it.

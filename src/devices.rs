@@ -10,34 +10,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::MessagingErr;
-
 use crate::device::{Answer, DeviceError, DeviceFloor, DeviceMsg, View, WatchKey, WatcherRef};
 use crate::kind::Kinds;
 use crate::model::{Device, DeviceId};
 use crate::store::{self, ReadError};
-use crate::supervision::directory::Directory;
-
-/// How long a caller waits for a device actor. A device waits for one commit at most; a disk that
-/// takes longer than this is a fault that the caller should hear of.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long an actor stays with no link and nothing in hand, in milliseconds: long enough that a
-/// device which reconnects finds it, short enough that memory follows the links.
-pub const IDLE_MS: i64 = 30_000;
+use crate::supervision::Directory;
 
 /// Reaches every device. Cheap to clone.
 #[derive(Clone)]
 pub struct Devices {
     directory: Directory<DeviceId, DeviceMsg>,
     floor: Arc<DeviceFloor>,
+    answer_within: Duration,
 }
 
 impl Devices {
-    /// Reaches the devices whose actors `directory` starts on `floor`.
+    /// Reaches the devices whose actors `directory` starts on `floor`; an answer later than
+    /// `answer_within` is none.
     #[must_use]
-    pub const fn new(directory: Directory<DeviceId, DeviceMsg>, floor: Arc<DeviceFloor>) -> Self {
-        Self { directory, floor }
+    pub const fn new(
+        directory: Directory<DeviceId, DeviceMsg>,
+        floor: Arc<DeviceFloor>,
+        answer_within: Duration,
+    ) -> Self {
+        Self { directory, floor, answer_within }
     }
 
     /// The running device actors, for those who look after the house.
@@ -54,30 +50,14 @@ impl Devices {
 
     /// Sends a message to a device if its actor runs; one that does not run has nothing to miss.
     pub fn tell(&self, id: DeviceId, message: DeviceMsg) {
-        if let Some(device) = self.directory.get(&id)
-            && device.cast(message).is_err()
-        {
-            tracing::debug!(%id, "message for a device actor that just ended");
-        }
+        drop(self.directory.try_tell(&id, message));
     }
 
-    /// Brings a message to a device, starting its actor if need be.
-    ///
-    /// An actor may end, for want of work, between being found and being told: then it is started
-    /// once more. Where that fails too, the message is dropped, and with it any answer it owes.
-    pub async fn deliver(&self, id: DeviceId, mut message: DeviceMsg) {
-        for _ in 0..2 {
-            let device = match self.directory.get_or_start(&id).await {
-                Ok(device) => device,
-                Err(error) => {
-                    tracing::warn!(%id, %error, "device actor does not start");
-                    return;
-                }
-            };
-            match device.cast(message) {
-                Err(MessagingErr::SendErr(returned)) => message = returned,
-                Ok(()) | Err(_) => return,
-            }
+    /// Brings a message to a device, starting its actor if need be. Where that fails the message
+    /// is dropped, and with it any answer it owes.
+    pub async fn deliver(&self, id: DeviceId, message: DeviceMsg) {
+        if let Err(error) = self.directory.tell(&id, message).await {
+            tracing::warn!(%id, %error, "device actor does not start");
         }
     }
 
@@ -93,7 +73,7 @@ impl Devices {
     ) -> Result<T, DeviceError> {
         let (reply, owed) = Answer::owed();
         self.deliver(id, question(reply)).await;
-        owed.wait(ANSWER_WITHIN).await
+        owed.wait(self.answer_within).await
     }
 
     /// Watches a device: `watcher` is told of all its events from now on. The answer is the device

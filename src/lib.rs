@@ -2,7 +2,14 @@
 //!
 //! The floors, top to bottom; imports only point further down. ARCHITECTURE.md draws the house.
 
+pub mod cli;
+pub mod tree;
+
+pub mod http;
+pub mod mqtt;
+
 pub mod session;
+pub mod sessions;
 
 pub mod device;
 pub mod devices;
@@ -14,6 +21,5 @@ pub mod config;
 pub mod host;
 pub mod kind;
 pub mod model;
-pub mod mqtt;
 pub mod observe;
 pub mod supervision;

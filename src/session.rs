@@ -18,6 +18,7 @@ use crate::device::{DeviceError, DeviceEvent, Patch};
 use crate::kind::FieldError;
 use crate::model::{Caller, DeviceId, Name};
 use crate::store::secret::Secret;
+use crate::supervision::permit::Permit;
 use crate::supervision::reply::{Reply, Unanswered};
 
 pub use tab::{LoginId, Tab, TabEnd, TabId, ToTab};
@@ -35,8 +36,8 @@ pub type JsonText = String;
 pub enum SessionMsg {
     /// A tab opened: it gets a snapshot, and everything that happens from then on.
     TabOpened(Tab),
-    /// A tab said something.
-    FromTab(TabId, frame::Request),
+    /// A tab said something; the permit holds it back while the session is behind.
+    FromTab(TabId, frame::Request, Permit),
     /// A tab that was behind has read everything that was sent to it.
     TabDrained(TabId),
     /// A tab is gone.

@@ -31,7 +31,7 @@ pub use outbox::{Inbox, Outbox, PushError, outbox};
 pub use panics::quiet_panics;
 pub use permit::{Permit, Permits};
 pub use restart::{Intensity, Patience, Restart};
-pub use root::{ChildSpec, Ended, Root, RootError, Roster};
+pub use root::{ChildSpec, Ended, RoomView, Root, RootError, Roster};
 pub use tasks::{Cancel, Drained, Tasks, TasksFull, thread};
 
 use std::future::Future;

@@ -31,10 +31,9 @@ use super::{
 pub async fn start(
     id: DeviceId,
     floor: Arc<DeviceFloor>,
-    idle_ms: i64,
     supervisor: ActorCell,
 ) -> Result<DeviceRef, SpawnErr> {
-    let shell = Shell { id, floor, idle_ms };
+    let shell = Shell { id, floor };
     let (actor, _) = Actor::spawn_linked(None, DeviceActor, shell, supervisor).await?;
     Ok(actor)
 }
@@ -45,7 +44,6 @@ struct DeviceActor;
 struct Shell {
     id: DeviceId,
     floor: Arc<DeviceFloor>,
-    idle_ms: i64,
 }
 
 struct Running {
@@ -152,11 +150,11 @@ impl Running {
 
     /// Loads the device. False: there is none.
     fn load(&mut self) -> Result<bool, ActorProcessingErr> {
-        let Shell { id, floor, idle_ms } = &self.shell;
+        let Shell { id, floor } = &self.shell;
         let Some(device) = store::devices::get(&floor.store, *id)? else { return Ok(false) };
         let kind = floor.kinds.get_or_plain(&device.kind);
         let open = store::devices::open_commands(&floor.store, *id)?;
-        self.state = Some(DeviceState::new(device, open, kind, *idle_ms, now_ms()));
+        self.state = Some(DeviceState::new(device, open, kind, floor.idle_ms, now_ms()));
         Ok(true)
     }
 

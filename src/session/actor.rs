@@ -34,6 +34,8 @@ pub struct SessionFloor {
     pub store: Store,
     /// Most devices a user may own.
     pub devices_max: usize,
+    /// Most tabs of one user; the oldest is closed for one more.
+    pub tabs_max: usize,
     /// How long the actor stays with no tab and nothing in hand, in milliseconds.
     pub idle_ms: i64,
     /// When tabs are asked to come back after the house closed, in milliseconds.
@@ -99,7 +101,7 @@ impl Actor for SessionActor {
         let Running { floor, state: Some(state), .. } = running else { return Ok(()) };
         match message {
             SessionMsg::Device(event) => state.hear(&event, now_ms),
-            SessionMsg::TabOpened(tab) => state.open(tab, now_ms),
+            SessionMsg::TabOpened(tab) => state.open(tab, floor.tabs_max, now_ms),
             SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
             SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
             SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
@@ -154,7 +156,9 @@ impl Running {
     async fn answer(&mut self, myself: &ActorRef<SessionMsg>, asked: SessionMsg, now_ms: i64) {
         let Self { floor, state: Some(state), .. } = self else { return };
         match asked {
-            SessionMsg::FromTab(tab, request) => self.from_tab(myself, tab, request, now_ms).await,
+            SessionMsg::FromTab(tab, request, _permit) => {
+                self.from_tab(myself, tab, request, now_ms).await
+            }
             SessionMsg::List(reply) => reply.send(Ok(state.list())),
             SessionMsg::Show(id, reply) => reply.send(state.show(id)),
             SessionMsg::Check(id, role, reply) => reply.send(state.check(id, role).map(drop)),

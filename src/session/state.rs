@@ -190,8 +190,12 @@ impl SessionState {
         }
     }
 
-    /// A tab opened: it gets everything.
-    pub fn open(&mut self, tab: Tab, now_ms: i64) {
+    /// A tab opened: it gets everything. Where there are `tabs_max`, the oldest is closed for it.
+    pub fn open(&mut self, tab: Tab, tabs_max: usize, now_ms: i64) {
+        let surplus = (self.tabs.len() + 1).saturating_sub(tabs_max);
+        for old in self.tabs.drain(..surplus.min(self.tabs.len())) {
+            old.end(TabEnd::TooMany);
+        }
         let frame = self.snapshot(now_ms);
         let mut open = OpenTab { tab, behind: None };
         open.send(self.seq, frame, now_ms);

@@ -1,6 +1,7 @@
 //! A tab, as the session sees it: a place to send frames to.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::supervision::outbox::Outbox;
 
@@ -12,7 +13,8 @@ pub const OUTBOX_FRAMES_MAX: usize = 64;
 pub struct TabId(pub u64);
 
 /// Names a sign-in (a family of refresh tokens), so that its end can close its tabs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LoginId(pub u64);
 
 /// An open WebSocket.
@@ -44,6 +46,8 @@ pub enum ToTab {
 pub enum TabEnd {
     /// It can't keep up (1013: try again later).
     TooSlow,
+    /// Its user opened too many others (1013).
+    TooMany,
     /// Its sign-in ended (4401).
     SignedOut,
     /// The house is closing (1001), after a `bye`.
@@ -56,7 +60,7 @@ impl TabEnd {
     pub const fn code(self) -> u16 {
         match self {
             Self::ShuttingDown => 1001,
-            Self::TooSlow => 1013,
+            Self::TooSlow | Self::TooMany => 1013,
             Self::SignedOut => 4401,
         }
     }

@@ -43,6 +43,29 @@ impl ChildSpec {
         Self { name: name.into(), start, stop_within: STOP_WITHIN }
     }
 
+    /// A room of several children that do not know each other: each is restarted alone. The room
+    /// fails, and with it what was started after it, when they fail too often.
+    ///
+    /// Beside it, a view on whoever is on duty in the room.
+    #[must_use]
+    pub fn room(
+        name: impl Into<Cow<'static, str>>,
+        specs: Vec<Self>,
+        intensity: Intensity,
+    ) -> (Self, RoomView) {
+        let view = RoomView::default();
+        let shown = view.clone();
+        let start = move |supervisor: ActorCell| {
+            let branch = Branch::new(specs.clone(), Strategy::OneForOne, intensity);
+            shown.show(branch.roster.clone());
+            async move {
+                let (actor, _task) = Actor::spawn_linked(None, branch, (), supervisor).await?;
+                Ok(actor.get_cell())
+            }
+        };
+        (Self::new(name, start), view)
+    }
+
     /// How long the child may take to finish its queue and stop; then it is killed.
     #[must_use]
     pub fn stop_within(mut self, deadline: Duration) -> Self {
@@ -128,6 +151,22 @@ impl Root {
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
     board: Arc<Mutex<Board>>,
+}
+
+/// The roster of a room, through all its restarts.
+#[derive(Debug, Clone, Default)]
+pub struct RoomView(Arc<Mutex<Roster>>);
+
+impl RoomView {
+    /// The roster of the room as it is staffed now.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        lock(&self.0).clone()
+    }
+
+    fn show(&self, roster: Roster) {
+        *lock(&self.0) = roster;
+    }
 }
 
 #[derive(Debug, Default)]

@@ -126,6 +126,12 @@ impl Tasks {
         Drained { ended: before.saturating_sub(cut_off), cut_off }
     }
 
+    /// Whether a drain has begun: nothing is started here any more.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.owner.shared.phase.load(Ordering::Acquire) != OPEN
+    }
+
     /// Tasks that run now.
     #[must_use]
     pub fn active(&self) -> usize {

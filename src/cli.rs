@@ -1,0 +1,172 @@
+//! The command line.
+
+pub mod serve;
+pub mod town;
+pub mod user;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::kind::Kinds;
+
+/// An `IoT` device platform in one executable.
+#[derive(Parser)]
+#[command(name = "hearth", version, about)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(clap::Args, Clone)]
+pub struct Common {
+    /// Configuration file; without it `config.toml` here, if there is one, else the built-in one.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// Folder of the store, in place of `store.path`.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the server (the default).
+    Serve,
+    /// Accounts; the password is read from the terminal or from standard input.
+    #[command(subcommand)]
+    User(user::User),
+    /// Fills an empty store with accounts and devices for load tests.
+    Town(town::Town),
+    /// Checks the configuration and lists everything that is wrong with it.
+    CheckConfig,
+}
+
+/// The process exits with this where the configuration is wrong.
+pub const EXIT_CONFIG: u8 = 2;
+
+/// A command failed because of the configuration; it has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is not valid")]
+pub struct BadConfig;
+
+/// Reads the arguments and does what they say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match args.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(&args.common),
+        Command::User(user) => user.run(&args.common),
+        Command::Town(town) => town.run(&args.common),
+        Command::CheckConfig => check_config(&args.common),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<BadConfig>() => ExitCode::from(EXIT_CONFIG),
+        Err(error) => {
+            say(&format!("hearth: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_config(common: &Common) -> anyhow::Result<()> {
+    let config = common.load(std::env::vars())?;
+    load_kinds(&config)?;
+    print("the configuration is valid");
+    Ok(())
+}
+
+impl Common {
+    /// The configuration; what is wrong with it goes to standard error, all of it.
+    ///
+    /// # Errors
+    /// [`BadConfig`], or that a file can't be read.
+    pub fn load(&self, env: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
+        let here = Path::new("config.toml");
+        let file = match &self.config {
+            Some(path) => Some(path.as_path()),
+            None => here.exists().then_some(here),
+        };
+        let text = match file {
+            None => None,
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Some(text),
+                Err(error) => {
+                    say(&format!("{}: {error}", path.display()));
+                    return Err(BadConfig.into());
+                }
+            },
+        };
+        let name = file.map_or_else(String::new, |path| path.display().to_string());
+        match Config::load(text.as_deref(), &name, env) {
+            Ok(mut config) => {
+                if let Some(data) = &self.data {
+                    config.store.path.clone_from(data);
+                }
+                Ok(config)
+            }
+            Err(errors) => {
+                for error in errors {
+                    say(&error.to_string());
+                }
+                Err(BadConfig.into())
+            }
+        }
+    }
+}
+
+/// The built-in kinds, and those in `kinds.path`.
+///
+/// # Errors
+/// [`BadConfig`] with every fault on standard error, or that a file can't be read.
+pub fn load_kinds(config: &Config) -> anyhow::Result<Kinds> {
+    let folder = &config.kinds.path;
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "toml") {
+                let text =
+                    std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                files.push((name.unwrap_or_default(), text));
+            }
+        }
+    }
+    files.sort();
+    let too_large = |(name, text): &(String, String)| {
+        (text.len() > config.kinds.file_bytes_max).then(|| format!("{name}: is too large"))
+    };
+    let mut faults: Vec<String> = files.iter().filter_map(too_large).collect();
+    if files.len() > config.kinds.files_max {
+        faults.push(format!("{}: more than {} files", folder.display(), config.kinds.files_max));
+    }
+    if faults.is_empty() {
+        match Kinds::load(files) {
+            Ok(kinds) => return Ok(kinds),
+            Err(errors) => faults.extend(errors.iter().map(ToString::to_string)),
+        }
+    }
+    for fault in faults {
+        say(&fault);
+    }
+    Err(BadConfig.into())
+}
+
+/// Says something to the operator, on standard error.
+#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
+pub fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints a line that others may read, on standard output.
+#[expect(clippy::print_stdout, reason = "the command line speaks to its user")]
+pub fn print(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,135 @@
+//! The HTTP door: REST, the WebSocket and the page.
+//!
+//! - Process: one server actor; a task per connection, and one per WebSocket.
+//! - Supervised by: `tree`, below `doors`; a connection is never restarted, the browser reconnects.
+//! - Takes: requests.
+//! - Tells: session actors.
+//! - Never: decides what a device does; it reads, asks a session, and shows the answer.
+
+pub mod admin;
+pub mod assets;
+pub mod auth;
+pub mod devices;
+pub mod error;
+pub mod health;
+pub mod history;
+pub mod kinds;
+pub mod openapi;
+pub mod server;
+pub mod socket;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::config::Config;
+use crate::devices::Devices;
+use crate::observe::metrics;
+use crate::sessions::Sessions;
+use crate::stats::StatsHandle;
+use crate::store::Store;
+use crate::supervision::Tasks;
+
+use auth::Auth;
+use error::Problem;
+
+/// What every handler needs of the floors below it.
+pub struct HttpFloor {
+    /// Who is who.
+    pub auth: Auth,
+    /// Reaches the people's sessions.
+    pub sessions: Sessions,
+    /// Reaches the devices.
+    pub devices: Devices,
+    /// Where accounts and devices are kept.
+    pub store: Store,
+    /// Where history is kept.
+    pub stats: StatsHandle,
+    /// What the operator decided.
+    pub config: Config,
+    /// Where WebSockets run.
+    pub sockets: Tasks,
+    /// Shows the house to its administrator.
+    pub house: admin::HouseView,
+    /// Numbers tabs.
+    pub tabs: AtomicU64,
+}
+
+/// The state that every handler shares.
+pub type Floor = axum::extract::State<Arc<HttpFloor>>;
+
+/// Only what is ours is run, shown or talked to.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; worker-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Every route.
+pub fn router(floor: Arc<HttpFloor>) -> Router {
+    let body_bytes_max = floor.config.http.body_bytes_max;
+    Router::new()
+        .route("/auth/register", post(auth::register))
+        .route("/auth/login", post(auth::login))
+        .route("/auth/refresh", post(auth::refresh))
+        .route("/auth/logout", post(auth::logout))
+        .route("/auth/me", get(auth::me))
+        .route("/auth/ticket", post(auth::ticket))
+        .route("/devices", get(devices::list).post(devices::create))
+        .route("/devices/", get(devices::list).post(devices::create))
+        .route("/devices/{id}", get(devices::show).patch(devices::patch).delete(devices::delete))
+        .route("/devices/{id}/", get(devices::show).patch(devices::patch).delete(devices::delete))
+        .route("/devices/{id}/secret", post(devices::new_secret))
+        .route("/devices/{id}/commands", get(devices::commands))
+        .route("/devices/{id}/alarms/{code}/acknowledge", post(devices::acknowledge))
+        .route("/devices/{id}/history", get(history::history))
+        .route("/kinds", get(kinds::list))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics_text))
+        .route("/openapi.json", get(openapi::document))
+        .route("/admin/tree", get(admin::tree))
+        .route("/ws", get(socket::open))
+        .fallback(assets::serve)
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(floor.clone(), in_time))
+        .layer(from_fn(secured))
+        .with_state(floor)
+}
+
+/// A request that takes too long is given up.
+async fn in_time(
+    axum::extract::State(floor): Floor,
+    request: Request<axum::body::Body>,
+    next: Next,
+) -> Result<Response, Problem> {
+    let within = floor.config.http.request_s_max;
+    tokio::time::timeout(within, next.run(request))
+        .await
+        .map_err(|_| Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "took too long"))
+}
+
+/// Puts the security headers on every answer, and counts it.
+async fn secured(request: Request<axum::body::Body>, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    metrics().http_requests.inc();
+    if response.status().is_server_error() {
+        metrics().http_errors.inc();
+    }
+    response
+}

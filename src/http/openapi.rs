@@ -1,0 +1,39 @@
+//! The interface described by itself, out of the handlers.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::{admin, auth, devices, health, history, kinds};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Hearth", description = "Devices and people, in step."),
+    paths(
+        auth::register,
+        auth::login,
+        auth::refresh,
+        auth::logout,
+        auth::me,
+        auth::ticket,
+        devices::list,
+        devices::create,
+        devices::show,
+        devices::patch,
+        devices::delete,
+        devices::new_secret,
+        devices::commands,
+        devices::acknowledge,
+        history::history,
+        kinds::list,
+        health::live,
+        health::ready,
+        health::metrics_text,
+        admin::tree,
+    )
+)]
+struct Document;
+
+/// `OpenAPI` 3.1.
+pub async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

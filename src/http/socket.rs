@@ -1,0 +1,252 @@
+//! A tab's WebSocket: moves frames between a browser and its session.
+//!
+//! - Process: one task per WebSocket.
+//! - Supervised by: the socket tasks of `doors`; never restarted, the browser reconnects.
+//! - Takes: frames from the browser, [`ToTab`] from the session.
+//! - Tells: the session, the browser.
+//! - Never: decides what a frame means (`session/frame`), or queues for a browser that does not
+//!   read: the session's outbox is bounded, and asks to be told when it was read.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::host::now_ms;
+use crate::model::UserId;
+use crate::observe::metrics;
+use crate::session::tab::OUTBOX_FRAMES_MAX;
+use crate::session::{SessionMsg, Tab, TabEnd, TabId, ToTab, frame};
+use crate::supervision::permit::Permits;
+use crate::supervision::tasks::Cancel;
+use crate::supervision::{Inbox, outbox};
+
+use super::auth::caller::{caller, check_socket};
+use super::auth::tokens::Claims;
+use super::error::{Problem, Query};
+use super::{Floor, HttpFloor};
+
+/// Bytes of the socket's own buffers. The library's default costs 137 kB for each open socket.
+const BUFFER_BYTES: usize = 1_024;
+
+/// Requests of one tab that its session may not have handled yet.
+const REQUESTS_MAX: u32 = 16;
+
+/// How long a browser may leave its socket full before it is closed.
+const WRITE_WITHIN: Duration = Duration::from_secs(15);
+
+/// The close code of a broken rule (RFC 6455, 7.4.1).
+const POLICY_VIOLATION: u16 = 1008;
+
+/// How a WebSocket says who opens it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// A ticket, or an access token.
+    token: Option<String>,
+}
+
+/// Opens a tab.
+pub async fn open(
+    State(floor): Floor,
+    headers: HeaderMap,
+    Query(opening): Query<Opening>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
+    if !origin_is_ours(&headers, &floor.config) {
+        let detail = "this page may not open the WebSocket";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail));
+    }
+    let token = opening.token.ok_or_else(|| {
+        Problem::unauthorized("no_token", "a ticket or an access token is needed: /ws?token=…")
+    })?;
+    let claims = check_socket(&floor, &token)?;
+    let frame_bytes_max = floor.config.http.frame_bytes_max;
+    Ok(upgrade
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(usize::MAX)
+        .max_message_size(frame_bytes_max)
+        .max_frame_size(frame_bytes_max)
+        .on_upgrade(move |socket| async move {
+            let sockets = floor.sockets.clone();
+            if let Err(full) = sockets.spawn(|cancel| run(socket, floor, claims, cancel)) {
+                tracing::debug!(%full, "tab turned away");
+            }
+        }))
+}
+
+/// A page of ours, or no page at all: programs send no `Origin`.
+fn origin_is_ours(headers: &HeaderMap, config: &Config) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    if config.http.public_url.as_deref() == Some(origin)
+        || config.http.allowed_origins.iter().any(|allowed| allowed == origin)
+    {
+        return true;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    config.http.public_url.is_none()
+        && host.is_some_and(|host| origin.split_once("://").is_some_and(|(_, at)| at == host))
+}
+
+/// One tab, from its first frame to its last.
+struct TabSocket {
+    socket: WebSocket,
+    inbox: Inbox<ToTab>,
+    floor: Arc<HttpFloor>,
+    user: UserId,
+    tab: TabId,
+    permits: Permits,
+    /// When its token expires.
+    expires: Instant,
+    heard: Instant,
+}
+
+async fn run(socket: WebSocket, floor: Arc<HttpFloor>, claims: Claims, cancel: Cancel) {
+    let tab = TabId(floor.tabs.fetch_add(1, Ordering::Relaxed));
+    let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
+    let left_ms = claims.exp.saturating_mul(1_000).saturating_sub(now_ms());
+    let expires = Instant::now() + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+    let opened = Tab { id: tab, login: claims.login, caller: caller(&claims), outbox };
+    let user = claims.sub;
+    floor.sessions.deliver(user, SessionMsg::TabOpened(opened)).await;
+    metrics().tabs.inc();
+    let (permits, heard) = (Permits::new(REQUESTS_MAX), Instant::now());
+    let tab_socket =
+        TabSocket { socket, inbox, floor: floor.clone(), user, tab, permits, expires, heard };
+    let end = tab_socket.run(&cancel).await;
+    metrics().tabs.dec();
+    floor.sessions.tell(user, SessionMsg::TabClosed(tab));
+    tracing::debug!(%user, tab = tab.0, ?end, "tab closed");
+}
+
+/// Why a tab ended.
+#[derive(Debug)]
+enum End {
+    /// The browser closed it, or the network did.
+    Gone,
+    /// The session is gone; the browser comes back to the next one.
+    Orphaned,
+    /// We close it.
+    Closed(u16),
+}
+
+impl TabSocket {
+    async fn run(mut self, cancel: &Cancel) -> End {
+        let end = loop {
+            if let Err(end) = self.turn(cancel).await {
+                break end;
+            }
+        };
+        if let End::Closed(code) = end {
+            let frame = CloseFrame { code, reason: Utf8Bytes::default() };
+            drop(self.write(Message::Close(Some(frame))).await);
+        }
+        end
+    }
+
+    async fn turn(&mut self, cancel: &Cancel) -> Result<(), End> {
+        let ping_s = self.floor.config.http.ping_s;
+        let next_look = self.expires.min(self.heard + ping_s).min(Instant::now() + ping_s);
+        tokio::select! {
+            message = self.inbox.recv() => self.down(message).await,
+            message = self.socket.recv() => match message {
+                Some(Ok(message)) => self.up(message).await,
+                Some(Err(_)) | None => Err(End::Gone),
+            },
+            () = cancel.cancelled() => {
+                let bye = frame::bye(millis(self.floor.config.drain.reconnect_ms_max));
+                self.write(text(bye)).await?;
+                Err(End::Closed(TabEnd::ShuttingDown.code()))
+            }
+            () = tokio::time::sleep_until(next_look.into()) => self.look().await,
+        }
+    }
+
+    /// What the session sent, and what waits behind it, in one go.
+    async fn down(&mut self, first: Option<ToTab>) -> Result<(), End> {
+        let mut next = first;
+        loop {
+            match next {
+                None => return Err(End::Orphaned),
+                Some(ToTab::Frame(frame)) => {
+                    metrics().frames_sent.inc();
+                    self.write(text(frame)).await?;
+                }
+                Some(ToTab::CaughtUp) => {
+                    let drained = SessionMsg::TabDrained(self.tab);
+                    self.floor.sessions.tell(self.user, drained);
+                }
+                Some(ToTab::Close(why)) => {
+                    if why == TabEnd::TooSlow {
+                        metrics().tabs_slow.inc();
+                    }
+                    return Err(End::Closed(why.code()));
+                }
+            }
+            next = self.inbox.try_recv();
+            if next.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn up(&mut self, message: Message) -> Result<(), End> {
+        self.heard = Instant::now();
+        match message {
+            Message::Text(said) => match frame::read(said.as_bytes()) {
+                Ok(request) => {
+                    let permit = self.permits.acquire().await;
+                    let request = SessionMsg::FromTab(self.tab, request, permit);
+                    self.floor.sessions.tell(self.user, request);
+                    Ok(())
+                }
+                Err(answer) => self.write(text(answer)).await,
+            },
+            Message::Binary(_) => Err(End::Closed(POLICY_VIOLATION)),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    /// Has the token expired? Is the browser still there?
+    async fn look(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        let ping_s = self.floor.config.http.ping_s;
+        if now >= self.expires {
+            return Err(End::Closed(TabEnd::SignedOut.code()));
+        }
+        let silent = now.duration_since(self.heard);
+        if silent >= ping_s * 2 {
+            return Err(End::Gone);
+        }
+        if silent >= ping_s {
+            return self.write(Message::Ping(Bytes::new())).await;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        match tokio::time::timeout(WRITE_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
+        }
+    }
+}
+
+fn text(frame: Bytes) -> Message {
+    // Every frame was made as text; an empty one would say nothing.
+    Message::Text(Utf8Bytes::try_from(frame).unwrap_or_default())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
