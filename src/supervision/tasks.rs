@@ -1,7 +1,8 @@
 //! Connections: plain tasks, counted, bounded, and drained at the end.
 //!
 //! A connection is never restarted (its peer comes back), so it needs no actor and no mailbox,
-//! only somebody who knows that it exists. Watching costs a task about 48 bytes and no timer.
+//! only somebody who knows that it exists. Watching costs a task some 60 bytes and no timer (tokio
+//! rounds a task up to 128).
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +21,8 @@ use super::{KILL_WITHIN, lock};
 use crate::observe::metrics;
 
 /// A set of tasks of one kind; clones share it. When the last clone is dropped, the tasks are
-/// ended at once: nothing runs unsupervised.
+/// ended at once: nothing runs unsupervised. So a task must not hold a handle on its own set; give
+/// a listener's loop a set of its own.
 #[derive(Debug, Clone)]
 pub struct Tasks {
     owner: Arc<Owner>,
