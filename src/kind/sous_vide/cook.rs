@@ -15,8 +15,10 @@ use crate::model::Device;
 
 /// What food starts at where nobody says: a refrigerator's 5 °C, as in Baldwin's table.
 pub const FOOD_START_C: f64 = 5.0;
-/// Water warms by no more than this, in °C per second: more is the probe's fault.
+/// Water changes by no more than this, in °C per second: more is the probe's fault.
 const JUMP_C_S: f64 = 5.0;
+/// Nor at once by more than this, in °C: cold food or a kettle's water may do as much.
+const JUMP_C: f64 = 20.0;
 /// How long a jump counts against the probe, in milliseconds.
 const JUMP_MS: i64 = 60_000;
 /// How long a guess of the end stands before it is made anew, in milliseconds.
@@ -108,7 +110,7 @@ impl Cook {
         let gap_s = last.map_or(0.0, |(last_ms, _)| seconds(last_ms, now_ms));
         if let Some((_, last_c)) = last
             && gap_s < SEEN_S_MAX
-            && (water_c - last_c).abs() > JUMP_C_S * gap_s.max(1.0)
+            && (water_c - last_c).abs() > (JUMP_C_S * gap_s).max(JUMP_C)
         {
             self.jumped_ms = Some(now_ms);
             return;
@@ -215,5 +217,7 @@ fn about_s(seconds: f64) -> i64 {
     ((seconds / grain_s).round() * grain_s) as i64
 }
 
+#[cfg(test)]
+mod bath_tests;
 #[cfg(test)]
 mod tests;
