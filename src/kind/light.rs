@@ -93,6 +93,7 @@ mod tests {
                 vec![],
             ),
             (&nothing, json!({"on": true}), json!({"on": true}), vec![]),
+            (&nothing, json!({"on": null, "brightness": 0}), json!({"on": false}), vec![]),
             (&white, json!({"hue": 120}), json!({"hue": 120.0}), vec!["color_temp_k"]),
             (
                 &red,

@@ -76,6 +76,8 @@ impl Kind {
             return Err(faults);
         }
         self.behaviour.settle(self, &mut wish.set);
+        // Settling may desire what the same object gave up: {"on": null, "brightness": 0}.
+        wish.clear.retain(|name| wish.set.get(name).is_none());
         wish.clear.sort();
         Ok(wish)
     }

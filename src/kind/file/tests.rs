@@ -126,10 +126,17 @@ fn limits_are_kept() {
     assert!(Kinds::load(files).is_err(), "six are there already");
 }
 
+/// Whether every fault names the file and one of the lines of `text`.
+fn faults_are_placed(text: &str) -> bool {
+    let Err(faults) = Kinds::load([("any.toml".to_owned(), text.to_owned())]) else { return true };
+    let lines = 1 + text.matches('\n').count();
+    faults.iter().all(|fault| fault.file == "any.toml" && (1..=lines).contains(&fault.line))
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in "[\\[\\]=a-z\".{}0-9\n _-]{0,200}") {
-        let _ = load("any.toml", &text);
+        prop_assert!(faults_are_placed(&text));
     }
 
     #[test]
@@ -142,6 +149,6 @@ proptest! {
         type_ in prop::sample::select(vec!["bool", "number", "integer", "text", "enum"]),
     ) {
         let text = format!("[property.p]\ntype = \"{type_}\"\n{key} = {value}\n");
-        let _ = load("any.toml", &text);
+        prop_assert!(faults_are_placed(&text));
     }
 }

@@ -15,8 +15,10 @@ use crate::model::Device;
 
 /// What food starts at where nobody says: a refrigerator's 5 °C, as in Baldwin's table.
 pub const FOOD_START_C: f64 = 5.0;
-/// Water warms by no more than this, in °C per second: more is the probe's fault.
+/// Water changes by no more than this, in °C per second: more is the probe's fault.
 const JUMP_C_S: f64 = 5.0;
+/// Nor at once by more than this, in °C: cold food or a kettle's water may do as much.
+const JUMP_C: f64 = 20.0;
 /// How long a jump counts against the probe, in milliseconds.
 const JUMP_MS: i64 = 60_000;
 /// How long a guess of the end stands before it is made anew, in milliseconds.
@@ -108,7 +110,7 @@ impl Cook {
         let gap_s = last.map_or(0.0, |(last_ms, _)| seconds(last_ms, now_ms));
         if let Some((_, last_c)) = last
             && gap_s < SEEN_S_MAX
-            && (water_c - last_c).abs() > JUMP_C_S * gap_s.max(1.0)
+            && (water_c - last_c).abs() > (JUMP_C_S * gap_s).max(JUMP_C)
         {
             self.jumped_ms = Some(now_ms);
             return;
@@ -156,9 +158,9 @@ impl Cook {
     pub fn derived(&self, device: &Device, now_ms: i64) -> Map<String, Json> {
         let mut map = Map::new();
         if let Some((eta, age_s)) = self.eta(now_ms) {
-            let whole = |seconds: f64| Json::from(whole((seconds - age_s).max(0.0)));
-            map.insert("eta_s".to_owned(), whole(eta.likely_s));
-            let range = [whole(eta.soonest_s), eta.latest_s.map_or(Json::Null, whole)];
+            let about = |seconds: f64| Json::from(about_s((seconds - age_s).max(0.0)));
+            map.insert("eta_s".to_owned(), about(eta.likely_s));
+            let range = [about(eta.soonest_s), eta.latest_s.map_or(Json::Null, about)];
             map.insert("eta_range_s".to_owned(), range.to_vec().into());
         }
         if let Some(food) = &self.food {
@@ -170,8 +172,8 @@ impl Cook {
             if let Some(at_ms) = guess {
                 map.insert("pasteurised_at_ms_estimate".to_owned(), at_ms.into());
             }
-            map.insert("food_in_s".to_owned(), whole(food.in_water_s()).into());
-            map.insert("unseen_s".to_owned(), whole(food.unseen_s()).into());
+            map.insert("food_in_ms".to_owned(), food.began_ms().into());
+            map.insert("unseen_s".to_owned(), about_s(food.unseen_s()).into());
         } else if matches!(phase(device), "cooking" | "holding") {
             let known = device.desired.get("food_mm").is_some();
             let why = if known { "not_seen" } else { "food_mm_unknown" };
@@ -207,10 +209,15 @@ fn seconds(from_ms: i64, to_ms: i64) -> f64 {
     to_ms.saturating_sub(from_ms).max(0) as f64 / 1000.0
 }
 
+/// As exact as a guess is: to ten seconds up to ten minutes, to a minute above. It also keeps every
+/// report from being a change of the guess that all pages must hear of.
 #[expect(clippy::cast_possible_truncation, reason = "rounded, and far below 2^53")]
-fn whole(seconds: f64) -> i64 {
-    seconds.round() as i64
+fn about_s(seconds: f64) -> i64 {
+    let grain_s = if seconds < 600.0 { 10.0 } else { 60.0 };
+    ((seconds / grain_s).round() * grain_s) as i64
 }
 
+#[cfg(test)]
+mod bath_tests;
 #[cfg(test)]
 mod tests;

@@ -103,7 +103,13 @@ impl Food {
         self.needed_s.is_some_and(|needed_s| self.padded_s >= PAD * needed_s)
     }
 
-    /// Seconds since it went in.
+    /// When it went in, Unix milliseconds.
+    #[must_use]
+    pub const fn began_ms(&self) -> i64 {
+        self.began_ms
+    }
+
+    /// Seconds that it is in.
     #[must_use]
     pub fn in_water_s(&self) -> f64 {
         seconds(self.began_ms, self.at_ms)
