@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 pub use batch::{BATCH_BYTES_MAX, BATCH_WRITES_MAX, Batch, VALUE_BYTES_MAX};
 pub use key::{Key, Table};
 use queue::{Answer, Job, Queue};
-pub use queue::{GROUP_BYTES_MAX, GROUP_WRITES_MAX, QUEUE_BYTES_MAX, QUEUED_BYTES_MIN};
+pub use queue::{GROUP_BYTES_MAX, GROUP_PACE, GROUP_WRITES_MAX, QUEUE_BYTES_MAX, QUEUED_BYTES_MIN};
 pub use record::{BadRecord, Record};
 pub use secret::{Secret, SecretHash};
 pub use writer::Writer;

@@ -66,6 +66,7 @@ impl Actor for StoreActor {
         me: ActorRef<StoreMsg>,
         writer: Writer,
     ) -> Result<StoreState, ActorProcessingErr> {
+        writer.open();
         let ended = run_in_thread(writer.clone(), me)?;
         Ok(StoreState { writer, ended: Some(ended) })
     }

@@ -1,55 +1,120 @@
 //! Tests of the store as the rooms above use it.
 
-use super::*;
-use crate::model::{User, UserId};
+mod conformance;
+mod crash;
+mod failures;
 
-/// A store in a folder of its own, with a writer that runs.
-struct Room {
-    store: Store,
-    writer: Writer,
-    thread: Option<std::thread::JoinHandle<()>>,
-    folder: tempfile::TempDir,
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::writer::Memory;
+use super::*;
+
+/// Longest time that anything may take here.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Where a room keeps its rows: the engine of the product, or the one for tests.
+#[derive(Clone)]
+pub(crate) enum Ground {
+    Disk(Arc<TempDir>),
+    Memory(Memory),
 }
+
+impl Ground {
+    pub(crate) fn disk() -> Self {
+        Self::Disk(Arc::new(tempfile::tempdir().unwrap()))
+    }
+
+    /// One of each: what the interface promises holds on every engine.
+    pub(crate) fn all() -> [Self; 2] {
+        [Self::disk(), Self::Memory(Memory::default())]
+    }
+}
+
+/// A store with a writer that runs.
+pub(crate) struct Room {
+    pub(crate) store: Store,
+    pub(crate) writer: Writer,
+    thread: Option<JoinHandle<()>>,
+    ground: Ground,
+    told: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
+}
+
+/// The name of a batch, and how its commit ended.
+type Told = (u64, Result<(), CommitError>);
 
 impl Room {
-    fn open(folder: tempfile::TempDir) -> Self {
-        let (store, writer) = Store::open(folder.path()).unwrap();
-        let running = writer.clone();
-        let thread = Some(std::thread::spawn(move || running.run()));
-        Self { store, writer, thread, folder }
+    /// A store whose writer doesn't run yet.
+    pub(crate) fn asleep(ground: Ground) -> Self {
+        let (store, writer) = match &ground {
+            Ground::Disk(folder) => Store::open(folder.path()).unwrap(),
+            Ground::Memory(memory) => Store::on(Box::new(memory.clone()), QUEUE_BYTES_MAX),
+        };
+        Self { store, writer, thread: None, ground, told: mpsc::channel() }
     }
 
-    fn new() -> Self {
-        Self::open(tempfile::tempdir().unwrap())
+    pub(crate) fn on(ground: Ground) -> Self {
+        let mut room = Self::asleep(ground);
+        room.wake();
+        room
     }
 
-    /// Closes the store, and opens it again from what is on disk.
-    fn reopen(mut self) -> Self {
+    pub(crate) fn new() -> Self {
+        Self::on(Ground::disk())
+    }
+
+    pub(crate) fn wake(&mut self) {
+        let writer = self.writer.clone();
+        self.thread = Some(std::thread::spawn(move || writer.run()));
+    }
+
+    /// Ends the writer once the queue is empty; whether it ended well.
+    pub(crate) fn close(&mut self) -> bool {
         self.writer.close();
-        self.thread.take().unwrap().join().unwrap();
-        let Self { folder, store, writer, .. } = self;
+        self.ended_well()
+    }
+
+    /// Waits for the end of the writer's thread; false if it panicked.
+    pub(crate) fn ended_well(&mut self) -> bool {
+        self.thread.take().is_none_or(|thread| thread.join().is_ok())
+    }
+
+    /// Closes the store, and opens it again from what is durable.
+    pub(crate) fn reopen(mut self) -> Self {
+        assert!(self.close());
+        let Self { ground, store, writer, .. } = self;
         drop((store, writer));
-        Self::open(folder)
+        if let Ground::Memory(memory) = &ground {
+            memory.crash();
+        }
+        Self::on(ground)
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        tokio::time::timeout(SOON, self.store.commit(batch)).await.unwrap()
+    }
+
+    /// Commits without waiting; [`Room::hear`] tells how it ended, by `name`.
+    pub(crate) fn send(&self, name: u64, batch: Batch) {
+        let tell = self.told.0.clone();
+        self.store.commit_then(batch, move |result| tell.send((name, result)).unwrap());
+    }
+
+    /// The next result of what was sent.
+    pub(crate) fn hear(&self) -> Told {
+        self.told.1.recv_timeout(SOON).unwrap()
     }
 }
 
-fn bob() -> User {
-    User { id: UserId(7), name: "Bob".into(), admin: false, created_ms: 1 }
+pub(crate) fn key(number: u64) -> Key {
+    Key::new(Table::Device).id(number)
 }
 
-#[tokio::test]
-async fn an_account_outlives_the_process_and_its_name_is_taken_in_any_case() {
-    let room = Room::new();
-    let password = accounts::PasswordHash("$argon2id$…".into());
+pub(crate) fn put(number: u64, value: &[u8]) -> Batch {
     let mut batch = Batch::new();
-    accounts::create_user(&mut batch, &bob(), &password);
-    room.store.commit(batch).await.unwrap();
-
-    let room = room.reopen();
-    assert_eq!(accounts::user_named(&room.store, "BOB"), Ok(Some(bob())));
-    let mut batch = Batch::new();
-    let other = User { id: UserId(8), name: "bOB".into(), ..bob() };
-    accounts::create_user(&mut batch, &other, &password);
-    assert_eq!(room.store.commit(batch).await, Err(CommitError::Conflict));
-    assert_eq!(accounts::user(&room.store, UserId(8)), Ok(None));
+    batch.put_bytes(key(number), value.to_vec());
+    batch
 }

@@ -8,6 +8,8 @@
 
 mod disk;
 mod engine;
+#[cfg(test)]
+mod memory;
 mod parts;
 
 use std::collections::HashMap;
@@ -20,10 +22,12 @@ use tracing::{error, info, warn};
 
 use super::batch::{Batch, Written};
 use super::key::Key;
-use super::queue::{Job, Queue, Turn};
+use super::queue::{GROUP_PACE, Job, Queue, Turn};
 use super::{CommitError, Figures, ReadError};
 pub(super) use disk::Disk;
 pub(super) use engine::{Engine, Failure};
+#[cfg(test)]
+pub(super) use memory::{Fault, Memory};
 use parts::Row;
 
 /// How often a broken store is tried again.
@@ -161,19 +165,28 @@ impl Writer {
         let run = self.shared.queue.begin();
         let _alone = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.find_what_was_left();
-        let mut next_recovery = Instant::now();
+        let (mut next_group, mut next_recovery) = (Instant::now(), Instant::now());
         loop {
-            let turn = self.shared.queue.next(run, RECOVERY_PAUSE);
-            if Instant::now() >= next_recovery && self.is_broken() {
+            let turn = self.shared.queue.next(run, next_group, RECOVERY_PAUSE);
+            let now = Instant::now();
+            if now >= next_recovery && self.is_broken() {
                 self.recover();
-                next_recovery = Instant::now() + RECOVERY_PAUSE;
+                next_recovery = now + RECOVERY_PAUSE;
             }
             match turn {
-                Turn::Group(jobs) => self.commit(jobs),
+                Turn::Group(jobs) => {
+                    next_group = now + GROUP_PACE;
+                    self.commit(jobs);
+                }
                 Turn::Idle => {}
                 Turn::Over => return,
             }
         }
+    }
+
+    /// Takes batches again, after a [`Writer::close`].
+    pub fn open(&self) {
+        self.shared.queue.open();
     }
 
     /// Takes nothing more: [`Writer::run`] commits what waits, and returns.
