@@ -125,3 +125,76 @@ impl Message {
         usize::from(self.topic_bytes).saturating_add(section)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::codec::{PayloadFormat, PublishProperties, UserProperties};
+
+    fn with(properties: MessageProperties<'_>) -> Message {
+        let properties = PublishProperties { message: properties, ..Default::default() };
+        let publish = Publish { topic: "a", payload: b"payload", properties, ..Default::default() };
+        Message::from_publish(&publish, "users/1/a", 10_000)
+    }
+
+    #[test]
+    fn a_message_keeps_its_parts() {
+        let pairs = [("k", "v"), ("k", "é")];
+        let properties = MessageProperties {
+            payload_format: Some(PayloadFormat::Utf8),
+            expiry_s: None,
+            content_type: Some("text/plain"),
+            response_topic: Some("answer"),
+            correlation_data: Some(&[0, 255]),
+            user_properties: UserProperties::new(&pairs),
+        };
+        let message = with(properties);
+        assert_eq!(message.topic(), "users/1/a");
+        assert_eq!(message.payload(), b"payload");
+        assert_eq!(message.properties(), properties);
+        assert_eq!(message.expires_at_ms, None);
+    }
+
+    #[test]
+    fn a_message_without_properties_holds_topic_and_payload_alone() {
+        let message = Message::new("t", b"123", QoS::AtLeastOnce, true);
+        assert_eq!((message.topic(), message.payload()), ("t", b"123".as_slice()));
+        assert_eq!((message.len(), message.retain), (4, true));
+        assert_eq!(message.properties(), MessageProperties::default());
+    }
+
+    #[test]
+    fn expiry_counts_from_arrival_and_is_rounded_up() {
+        let message = with(MessageProperties { expiry_s: Some(5), ..Default::default() });
+        assert_eq!(message.expires_at_ms, Some(15_000));
+        assert_eq!(message.expiry_s(10_000), Some(5));
+        assert_eq!(message.expiry_s(10_001), Some(5));
+        assert_eq!(message.expiry_s(14_001), Some(1));
+        assert!(!message.is_expired(14_999) && message.is_expired(15_000));
+        assert_eq!(message.properties().expiry_s, None, "it depends on the hour");
+        assert!(
+            with(MessageProperties { expiry_s: Some(0), ..Default::default() }).is_expired(10_000)
+        );
+    }
+
+    #[test]
+    fn the_longest_expiry_does_not_overflow() {
+        let message = with(MessageProperties { expiry_s: Some(u32::MAX), ..Default::default() });
+        assert_eq!(message.expiry_s(10_000), Some(u32::MAX));
+    }
+
+    #[test]
+    fn a_will_becomes_a_message_when_it_is_published() {
+        let properties = MessageProperties { expiry_s: Some(1), ..Default::default() };
+        let will = Will { topic: "w", payload: b"bye", properties, ..Default::default() };
+        let message = Message::from_will(&will, will.topic, 60_000);
+        assert_eq!((message.topic(), message.payload()), ("w", b"bye".as_slice()));
+        assert_eq!(message.expires_at_ms, Some(61_000));
+    }
+
+    #[test]
+    fn what_no_packet_can_carry_has_no_topic() {
+        let message = Message::new(&"t".repeat(65_536), b"", QoS::AtMostOnce, false);
+        assert_eq!(message.topic(), "");
+    }
+}

@@ -127,9 +127,11 @@ impl SessionState {
         }
     }
 
-    /// The client is here: sends again, in the old order, what was in flight (4.4), then what
-    /// waited, as far as the client's Receive Maximum allows.
+    /// The client is here, perhaps by a second connection that takes the place of the first: sends
+    /// again, in the old order, what was in flight (4.4), then what waited, as far as the client's
+    /// Receive Maximum allows.
     pub fn attach(&mut self, link: Link, now_ms: u64, effects: &mut Effects) {
+        self.detach();
         self.incoming.attach(link);
         self.changed |= self.outgoing.attach(link, now_ms, effects);
     }

@@ -55,7 +55,6 @@ impl OutgoingState {
 
     pub(super) fn attach(&mut self, link: Link, now_ms: u64, effects: &mut Effects) -> Changed {
         self.link = Some(link);
-        self.resent = 0;
         for packet_id in &self.released {
             let pubrel = Outgoing::Pubrel(*packet_id, ReasonCode::SUCCESS);
             effects.push(SessionEffect::Write(pubrel));

@@ -247,6 +247,8 @@ fn ran(in_flight_max: u16, steps: &[Step]) -> Line {
         assert!(line.session.in_flight() <= usize::from(in_flight_max));
     }
     line.settle();
+    assert!(line.client.held.is_empty(), "every message is released");
+    assert!(line.client.sending.is_empty(), "every message is acknowledged");
     line
 }
 

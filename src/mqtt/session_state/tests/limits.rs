@@ -149,3 +149,9 @@ fn a_packet_larger_than_the_client_takes_is_dropped_as_if_it_had_been_sent() {
     assert_eq!(told.words(), ["dropped 3 TooLarge"]);
     assert!(told.session.is_idle());
 }
+
+#[test]
+fn a_session_and_its_effects_are_small() {
+    assert!(size_of::<SessionState>() <= 400, "{}", size_of::<SessionState>());
+    assert!(size_of::<SessionEffect>() <= 72, "{}", size_of::<SessionEffect>());
+}

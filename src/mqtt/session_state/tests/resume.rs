@@ -26,6 +26,18 @@ fn what_was_in_flight_is_sent_again_in_the_old_order_under_the_old_identifiers()
 }
 
 #[test]
+fn a_second_connection_takes_the_place_of_the_first() {
+    let mut told = Told::attached();
+    told.deliver(1, AT_LEAST_ONCE);
+    told.session.publish(AT_LEAST_ONCE, id(5), &mut told.effects).unwrap();
+    told.words();
+    told.attach(Link::new(Version::V5));
+    assert_eq!(told.words(), ["again 1 #1"]);
+    let again = told.session.publish(AT_LEAST_ONCE, id(5), &mut told.effects);
+    assert_eq!(again, Ok(Received::Fresh));
+}
+
+#[test]
 fn released_messages_are_released_again_in_the_order_of_their_pubrecs() {
     let mut told = Told::attached();
     for number in 1..=3 {
