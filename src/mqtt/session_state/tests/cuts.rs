@@ -179,7 +179,16 @@ impl Line {
                 }
                 self.up.push_back(Up::Pubrel(ack.packet_id));
             }
-            other => panic!("{other:?}"),
+            packet @ (Packet::Connect(_)
+            | Packet::Connack(_)
+            | Packet::Subscribe(_)
+            | Packet::Suback(_)
+            | Packet::Unsubscribe(_)
+            | Packet::Unsuback(_)
+            | Packet::Pingreq
+            | Packet::Pingresp
+            | Packet::Disconnect(_)
+            | Packet::Auth(_)) => panic!("{packet:?}"),
         }
     }
 
