@@ -155,9 +155,10 @@ impl SessionState {
         self.changed |= self.outgoing.deliver(delivery, now_ms, effects);
     }
 
-    /// Drops what has waited too long. Call it now and then; what is due to be sent is looked at
-    /// anyway.
+    /// Drops what has waited too long, and gives back the memory of what is empty by now. Call it
+    /// now and then; what is due to be sent is looked at anyway.
     pub fn expire(&mut self, now_ms: u64, effects: &mut Effects) {
+        self.incoming.give_back();
         self.changed |= self.outgoing.expire(now_ms, effects);
     }
 

@@ -47,6 +47,14 @@ impl Incoming {
     pub(super) fn detach(&mut self) {
         self.link = None;
         self.open.retain(|(_, stage)| *stage != Stage::Arrived);
+        self.give_back();
+    }
+
+    /// Idle sessions are many: what is empty holds no memory.
+    pub(super) fn give_back(&mut self) {
+        if self.open.is_empty() {
+            self.open = Vec::new();
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -96,7 +104,7 @@ impl Incoming {
         match *stage {
             Stage::Held => false,
             Stage::Arrived => {
-                self.remove(at);
+                self.open.remove(at);
                 self.write(Outgoing::Puback(packet_id, reason), effects);
                 false
             }
@@ -105,7 +113,7 @@ impl Incoming {
                 if held {
                     *stage = Stage::Held;
                 } else {
-                    self.remove(at);
+                    self.open.remove(at);
                 }
                 self.write(Outgoing::Pubrec(packet_id, reason), effects);
                 held
@@ -122,7 +130,7 @@ impl Incoming {
         let stage = at.and_then(|at| self.open.get(at)).map(|(_, stage)| *stage);
         let (reason, changed) = match (at, stage) {
             (Some(at), Some(Stage::Held)) => {
-                self.remove(at);
+                self.open.remove(at);
                 (ReasonCode::SUCCESS, true)
             }
             (Some(_), Some(Stage::Arrived | Stage::ArrivedExactlyOnce)) => {
@@ -155,14 +163,6 @@ impl Incoming {
 
     fn position(&self, packet_id: NonZeroU16) -> Result<usize, usize> {
         self.open.binary_search_by_key(&packet_id, |(open, _)| *open)
-    }
-
-    fn remove(&mut self, at: usize) {
-        self.open.remove(at);
-        if self.open.is_empty() {
-            // Idle sessions are many: give the memory back.
-            self.open = Vec::new();
-        }
     }
 
     fn write(&self, packet: Outgoing, effects: &mut Effects) {

@@ -62,9 +62,20 @@ impl OutgoingState {
         self.pump(now_ms, effects)
     }
 
-    pub(super) const fn detach(&mut self) {
+    pub(super) fn detach(&mut self) {
         self.link = None;
         self.resent = 0;
+        self.give_back();
+    }
+
+    /// Idle sessions are many: what is empty holds no memory.
+    fn give_back(&mut self) {
+        if self.sent.is_empty() {
+            self.sent = VecDeque::new();
+        }
+        if self.released.is_empty() {
+            self.released = VecDeque::new();
+        }
     }
 
     pub(super) fn clear(&mut self, effects: &mut Effects) {
@@ -114,6 +125,7 @@ impl OutgoingState {
     }
 
     pub(super) fn expire(&mut self, now_ms: u64, effects: &mut Effects) -> Changed {
+        self.give_back();
         self.queue.expire(now_ms, effects)
     }
 
@@ -275,10 +287,6 @@ impl OutgoingState {
             self.resent -= 1;
         }
         let taken = self.sent.remove(at);
-        if self.sent.is_empty() {
-            // Idle sessions are many: give the memory back.
-            self.sent = VecDeque::new();
-        }
         Ok(taken.map(|sent| sent.delivery))
     }
 

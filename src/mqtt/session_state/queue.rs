@@ -59,6 +59,7 @@ impl Queue {
     /// Drops what is no longer worth sending, wherever it stands. Whether there was any.
     pub(super) fn expire(&mut self, now_ms: u64, effects: &mut Effects) -> bool {
         let before = self.len();
+        // What is kept moves, so that a queue that was long gives its memory back.
         let mut kept = VecDeque::new();
         while let Some(oldest) = self.take_oldest() {
             if self.is_stale(&oldest, now_ms) {
@@ -86,10 +87,6 @@ impl Queue {
     fn take_oldest(&mut self) -> Option<Waiting> {
         let oldest = self.waiting.pop_front()?;
         self.bytes = self.bytes.saturating_sub(oldest.delivery.message.len());
-        if self.waiting.is_empty() {
-            // A session may never queue again: give the memory back.
-            self.waiting = VecDeque::new();
-        }
         Some(oldest)
     }
 
