@@ -15,7 +15,9 @@ pub mod connection;
 pub mod contract;
 pub mod listener;
 pub mod login;
+pub mod message;
 pub mod protocol;
+pub mod session_state;
 pub mod sweep;
 mod wire;
 

@@ -53,6 +53,8 @@ pub use subscribe::{
     RetainHandling, Subscribe, SubscribeFilters, Subscription, TopicFilters, Unsubscribe,
 };
 
+use serde::{Deserialize, Serialize};
+
 /// The protocol a client chose in its CONNECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
@@ -90,7 +92,9 @@ impl Version {
 }
 
 /// How surely a message arrives (4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[repr(u8)]
 pub enum QoS {
     /// At most once: sent and forgotten.

@@ -95,6 +95,17 @@ impl Encoder {
         self.body(publish, out)
     }
 
+    /// Bytes of a PUBLISH as it would be written, without writing it.
+    ///
+    /// # Errors
+    /// See [`EncodeError`]; among them, that it is larger than the peer takes.
+    pub fn publish_len(self, publish: &Publish<'_>) -> Result<u32, EncodeError> {
+        publish.check(self.version)?;
+        let mut counter = Counter::default();
+        publish.write(self.version, &mut counter);
+        self.whole_len(counter.total()?)
+    }
+
     /// Appends a PUBACK.
     ///
     /// # Errors
@@ -174,15 +185,21 @@ impl Encoder {
         Ok(())
     }
 
-    /// Makes room for the whole packet and writes its fixed header.
-    fn header(self, first: u8, remaining: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let mut counter = Counter::default();
-        counter.u8(first);
-        counter.variable_byte_integer(remaining);
-        let length = counter.total()?.saturating_add(remaining);
+    /// The length with the fixed header of a packet that goes on with `remaining` bytes.
+    fn whole_len(self, remaining: u32) -> Result<u32, EncodeError> {
+        let mut header = Counter::default();
+        header.u8(0);
+        header.variable_byte_integer(remaining);
+        let length = header.total()?.saturating_add(remaining);
         if length > self.packet_bytes_max {
             return Err(EncodeError::PacketTooLarge { length, limit: self.packet_bytes_max });
         }
+        Ok(length)
+    }
+
+    /// Makes room for the whole packet and writes its fixed header.
+    fn header(self, first: u8, remaining: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let length = self.whole_len(remaining)?;
         out.reserve(usize::try_from(length).unwrap_or(0));
         out.u8(first);
         out.variable_byte_integer(remaining);

@@ -1,6 +1,6 @@
 use super::property::{id, once};
 use super::reader::Reader;
-use super::sink::{Section, Sink};
+use super::sink::{Counter, Section, Sink};
 use super::{DecodeError, UserProperties, property, topic};
 
 /// What the publisher says about the payload (3.3.2.3.2).
@@ -31,6 +31,34 @@ pub struct MessageProperties<'a> {
 }
 
 impl<'a> MessageProperties<'a> {
+    /// The properties of a section without its length, as [`MessageProperties::section_bytes`]
+    /// wrote it.
+    ///
+    /// # Errors
+    /// The bytes are no such section.
+    pub fn from_section(section: &'a [u8]) -> Result<Self, DecodeError> {
+        let section = Reader::new(section);
+        let mut properties = Self::default();
+        let mut reader = section;
+        while let Some(id) = reader.property() {
+            properties.read(id, &mut reader, section)?;
+        }
+        Ok(properties)
+    }
+
+    /// The properties as they stand in a packet, without a length: how messages are kept. Empty if
+    /// one of them is too long for any packet.
+    #[must_use]
+    pub fn section_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut counter = Counter::default();
+        self.write(&mut counter);
+        if counter.total().is_ok() {
+            self.write(&mut out);
+        }
+        out
+    }
+
     /// Reads property `id` if it is one of a message; user properties are only checked here, since
     /// they are kept as the `section` that holds them.
     pub(super) fn read(

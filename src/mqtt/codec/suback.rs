@@ -6,7 +6,8 @@ use super::reader::Reader;
 use super::sink::{Body, Sink};
 use super::{DecodeError, EncodeError, ReasonCode, ReasonCodes, UserProperties, Version};
 
-/// SUBACK (3.9). Before MQTT 5 a code is a granted QoS, or 0x80 from MQTT 3.1.1 on.
+/// SUBACK (3.9). Before MQTT 5 a code is a granted QoS or 0x80. MQTT 3.1 knew no refusal; its
+/// servers have long said what MQTT 3.1.1 does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Suback<'a> {
     /// That of the SUBSCRIBE.
@@ -46,8 +47,9 @@ impl<'a> Suback<'a> {
             (suback.reason_string, suback.user_properties) = read_explanation(reader)?;
         }
         suback.codes = read_codes(reader, |byte| match version {
-            Version::V31 => byte <= 2,
-            Version::V311 => byte <= 2 || byte == ReasonCode::UNSPECIFIED_ERROR.byte(),
+            Version::V31 | Version::V311 => {
+                byte <= 2 || byte == ReasonCode::UNSPECIFIED_ERROR.byte()
+            }
             Version::V5 => ReasonCode::of_packet(PacketType::Suback, byte).is_some(),
         })?;
         Ok(suback)

@@ -55,9 +55,9 @@ fn a_disconnect_before_mqtt_5_is_empty() {
 #[test]
 fn a_disconnect_says_why() {
     let reason = |body: &str| {
-        decoded(Version::V5, &frame(0xE0, body), |packet| match packet {
-            Packet::Disconnect(disconnect) => disconnect.reason,
-            other => panic!("{other:?}"),
+        decoded(Version::V5, &frame(0xE0, body), |packet| {
+            let Packet::Disconnect(disconnect) = packet else { panic!("{packet:?}") };
+            disconnect.reason
         })
     };
     assert_eq!(reason(""), ReasonCode::SUCCESS);

@@ -110,9 +110,10 @@ fn a_property_ends_within_its_section() {
             if !packets.contains(packet) || id == 0x16 {
                 continue;
             }
-            let whole = bytes(value).len();
-            let short: String =
-                bytes(value).iter().take(whole - 1).map(|byte| format!("{byte:02x}")).collect();
+            let short = match value.strip_suffix("'x'") {
+                Some(length) => length.to_owned(),
+                None => value[..value.len() - 2].to_owned(),
+            };
             let section = format!("{} {id:02x} {short}", method(packet, id));
             let body = with_section(before, &section, after);
             refused(&[Version::V5], first, &body, DecodeError::Truncated);

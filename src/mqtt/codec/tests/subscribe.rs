@@ -85,10 +85,9 @@ fn requests_and_answers_name_a_packet() {
 
 #[test]
 fn a_suback_has_the_codes_of_its_version() {
-    taken(&[Version::V31], 0x90, "0001 00 01 02");
-    refused(&[Version::V31], 0x90, "0001 80", DecodeError::ReasonCode(0x80));
-    taken(&[Version::V311], 0x90, "0001 00 01 02 80");
-    refused(&[Version::V311], 0x90, "0001 87", DecodeError::ReasonCode(0x87));
+    taken(&MQTT3, 0x90, "0001 00 01 02 80");
+    refused(&MQTT3, 0x90, "0001 03", DecodeError::ReasonCode(0x03));
+    refused(&MQTT3, 0x90, "0001 87", DecodeError::ReasonCode(0x87));
     taken(&[Version::V5], 0x90, "0001 00 00 01 02 80 83 87 8F 91 97 9E A1 A2");
     refused(&[Version::V5], 0x90, "0001 00 03", DecodeError::ReasonCode(3));
 }
