@@ -146,6 +146,12 @@ impl<'a, const RX: usize, const TX: usize> Session<'a, RX, TX> {
         self.state == State::Online
     }
 
+    /// Whether the transport was opened.
+    #[must_use]
+    pub const fn has_link(&self) -> bool {
+        !matches!(self.state, State::Closed { .. })
+    }
+
     /// How many packets from the server were too long.
     #[must_use]
     pub const fn dropped(&self) -> u32 {
