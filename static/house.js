@@ -136,12 +136,19 @@ class House extends EventTarget {
     const target = asked ? asked.value : (desired ?? actual);
     const wanted = asked !== undefined || desired !== undefined;
     const never = actual === undefined && asked === undefined && device.connected;
+    if (schema.local) return { schema, actual: target, target, pending: false };
     return {
       schema,
       actual,
       target,
       pending: wanted && !never && !same(target, actual, schema.step),
     };
+  }
+
+  /** Who wants a property to be what it is: 2 asked here, 1 accepted by the server, 0 nobody. */
+  wants(device, name) {
+    if (this.#asked.get(device.id)?.has(name)) return 2;
+    return device.desired?.[name] === undefined ? 0 : 1;
   }
 
   /** Whether a command for the device waits for the network. */
@@ -232,21 +239,27 @@ class House extends EventTarget {
     command.phase = phase;
     if (!SETTLED.includes(phase)) return;
     this.#commands.delete(ref);
-    const asked = this.#asked.get(command.id);
-    for (const name of Object.keys(command.desired)) {
-      if (asked?.get(name)?.ref === ref) asked.delete(name);
-    }
-    this.#touch(command.id);
+    this.#lift(ref, command);
     const silent = phase === 'applied' || reason === 'superseded';
     if (!silent) this.#emit('failed', { id: command.id, phase, reason, asked: command.desired });
+  }
+
+  /** Takes a command's layer away, where no later one lies on it. */
+  #lift(ref, { id, desired }) {
+    const asked = this.#asked.get(id);
+    for (const name of Object.keys(desired)) {
+      if (asked?.get(name)?.ref === ref) asked.delete(name);
+    }
+    this.#touch(id);
   }
 
   /* -- hearing ------------------------------------------------------------------------- */
 
   #take(frame) {
     if (frame.type !== 'snapshot' && frame.seq !== undefined) {
-      if (frame.seq <= this.#seq) return; // replayed, and known
-      this.#seq = frame.seq;
+      // Replayed, and known; but how a command ended, no snapshot tells.
+      if (frame.seq <= this.#seq && frame.type !== 'command') return;
+      this.#seq = Math.max(this.#seq, frame.seq);
     }
     switch (frame.type) {
       case 'snapshot':
@@ -259,10 +272,10 @@ class House extends EventTarget {
         return this.#takeRemoved(frame.id);
       case 'command':
         return this.#settle(frame.ref, frame.phase, frame.reason);
-      case 'alarm':
-        return this.#emit('alarm', frame);
+      case 'event':
+        return this.#emit('event', frame);
       case 'error':
-        if (frame.ref) return this.#settle(frame.ref, 'failed', frame.message ?? frame.code);
+        if (frame.ref) return this.#settle(frame.ref, 'failed', reasonOf(frame));
         return this.#emit('trouble', frame);
       default:
         return undefined; // a newer server's frame: not for this page
@@ -275,10 +288,8 @@ class House extends EventTarget {
     if (server_time) this.skew_ms = server_time - Date.now();
     this.#devices = new Map(devices.map((device) => [device.id, device]));
     for (const [ref, command] of this.#commands) {
-      // The snapshot's `desired` already tells how the accepted ones went.
-      if (command.phase === 'accepted' || command.phase === 'delivered') {
-        this.#settle(ref, 'applied');
-      }
+      // What was accepted is in the snapshot's `desired`: it needs no layer of its own.
+      if (command.phase === 'accepted' || command.phase === 'delivered') this.#lift(ref, command);
     }
     for (const id of this.#watchers.keys()) this.#stale.add(id);
     this.#changed(true);
@@ -300,6 +311,10 @@ class House extends EventTarget {
     }
     this.#devices.set(id, device);
     this.#yieldTo(id, changes.desired);
+    const known_alarms = new Set((known.alarms ?? []).map((alarm) => alarm.code));
+    for (const alarm of changes.alarms ?? []) {
+      if (!known_alarms.has(alarm.code)) this.#emit('alarm', { id, alarm });
+    }
     this.#touch(id, device.room !== known.room || device.description !== known.description);
     this.dispatchEvent(new CustomEvent('delta', { detail: { id, changes, device } }));
   }
@@ -354,6 +369,9 @@ class House extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
+
+/** Why a request was refused, as near to the fault as the server says it. */
+const reasonOf = ({ errors, message, code }) => errors?.[0]?.reason ?? message ?? code;
 
 function merged(before, changes) {
   const after = { ...before, ...changes };

@@ -6,7 +6,7 @@
 import { attr, define, h, text, uid } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
-import { age } from '../units.js';
+import { age, kindTitle } from '../units.js';
 import { t } from '../words.js';
 import './alarm-list.js';
 
@@ -23,7 +23,7 @@ const TICK_MS = 10_000;
 
 export class DeviceSheet extends HTMLElement {
   #dialog;
-  #title = h('h2', { id: 'sheet-title' });
+  #title = h('h2', { id: 'sheet-title', dir: 'auto' });
   #state = h('p.sheet-state');
   #problem = h('p.banner.problem', { role: 'status' });
   #alarms = document.createElement('alarm-list');
@@ -150,7 +150,7 @@ export class DeviceSheet extends HTMLElement {
   #head(device) {
     if (!device) return;
     text(this.#title, device.description);
-    const kind = house.kind(device.kind).title;
+    const kind = kindTitle(house.kind(device.kind));
     let state = t('card.live');
     if (house.waiting(device.id)) state = t('sheet.waiting');
     else if (!device.connected) {

@@ -196,10 +196,9 @@ export class HearthApp extends HTMLElement {
     say(t('failed', { name: device.description, what, why }), { tone: 'bad' });
   }
 
-  async #alarm(frame) {
-    const device = house.device(frame.id ?? frame.device);
-    const alarm = frame.alarm ?? frame;
-    if (!device || alarm.cleared_at || frame.cleared) return;
+  async #alarm({ id, alarm }) {
+    const device = house.device(id);
+    if (!device) return;
     const { alarmWords } = await import('./alarm-list.js');
     const words = alarmWords(alarm);
     house.dispatchEvent(new CustomEvent('alarm-words', { detail: { device, words } }));
