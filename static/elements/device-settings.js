@@ -1,5 +1,6 @@
 /*
- * device-settings: a device's name and room, its secret, its end, and its latest commands.
+ * device-settings: what only an owner changes. Shows a device's name and room, its facts and its
+ * latest commands; its secret and its end.
  * Sends PATCH and DELETE /devices/{id}, POST /devices/{id}/secret, GET /devices/{id}/commands,
  * and for a shared device DELETE of one's own grant.
  */

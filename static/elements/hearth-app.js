@@ -46,8 +46,12 @@ export class HearthApp extends HTMLElement {
   /** Stays signed in when the cookie says so; without a server shows what was last known. */
   async #begin() {
     try {
-      if (await refresh()) this.#enter();
-      else this.#door();
+      if (await refresh()) {
+        this.#enter();
+        return;
+      }
+      house.close();
+      this.#door();
     } catch (fault) {
       if (!(fault instanceof Unreachable)) throw fault;
       if (!this.#inside && house.recall()) this.#furnish();
