@@ -58,7 +58,7 @@ test('every element says in its first lines what it shows and what it sends', ()
     const head = read(path).slice(0, 700);
     assert.match(head, /^\/\*\n \* [\w-]+: /, path);
     assert.match(head, /\bShows\b/, path);
-    assert.match(head, /\b[Ss]ends\b|\bcalls\b/, path);
+    assert.match(head, /\b(sends|calls|resolves|dispatches)\b/i, path);
   }
 });
 
