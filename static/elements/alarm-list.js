@@ -1,6 +1,6 @@
 /*
  * alarm-list: what is wrong with a device. Shows each open alarm with its age.
- * Sends POST /devices/{id}/alarms/{code}/ack when a person has seen one.
+ * Sends POST /devices/{id}/alarms/{code}/acknowledge when a person has seen one.
  */
 import { post } from '../api.js';
 import { attr, define, h } from '../dom.js';
@@ -47,7 +47,7 @@ export class AlarmList extends HTMLElement {
 
   async #acknowledge(id, code) {
     try {
-      await post(`/devices/${id}/alarms/${encodeURIComponent(code)}/ack`, {});
+      await post(`/devices/${id}/alarms/${encodeURIComponent(code)}/acknowledge`, {});
     } catch (fault) {
       say(fault.message, { tone: 'bad' });
     }

@@ -3,6 +3,7 @@
  * alarms, the controls of its kind, and behind tabs its history, people and settings.
  * Sends nothing itself; its parts do.
  */
+import { offers } from '../api.js';
 import { attr, define, h, text, uid } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
@@ -103,13 +104,15 @@ export class DeviceSheet extends HTMLElement {
       ),
     );
     this.#tabs.addEventListener('keydown', (event) => this.#walk(event));
+    const people = this.#tabs.querySelector('[data-part=share-list]');
+    if (people) hideUnless(people, device.id);
   }
 
   #walk(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const tabs = [...this.#tabs.children];
+    const tabs = [...this.#tabs.children].filter((tab) => !tab.hidden);
     const next = tabs[(tabs.indexOf(this.#tab) + step + tabs.length) % tabs.length];
     next.focus();
     this.#choose(next);
@@ -166,6 +169,14 @@ export class DeviceSheet extends HTMLElement {
       shape,
     );
   }
+}
+
+let sharing = null;
+/** A server that can't share answers 404 for the list of grants: asked once. */
+async function hideUnless(tab, id) {
+  tab.hidden = true;
+  sharing ??= offers(`/devices/${id}/grants`);
+  tab.hidden = !(await sharing);
 }
 
 define('device-sheet', DeviceSheet);
