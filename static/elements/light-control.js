@@ -132,6 +132,7 @@ export class LightControl extends HTMLElement {
     const { target, pending } = house.view(device, 'on');
     const level = house.view(device, 'brightness').target ?? 100;
     token(this, '--light', lightColour(device));
+    token(this, '--pure', colour(house.view(device, 'hue').target ?? 0, 100));
     token(this, '--level', target ? 0.35 + (0.65 * level) / 100 : 0);
     attr(this, 'data-lit', target === true);
     this.#switch.update({ on: target === true, pending, disabled });
