@@ -140,9 +140,10 @@ export async function signIn(username, password) {
   keep(await read(await call('POST', '/auth/login', { username, password })));
 }
 
-/** Makes an account and signs it in. */
-export async function register(username, password) {
-  await read(await call('POST', '/auth/register', { username, password }));
+/** Makes an account and signs it in; `setup`, from a new server's link, makes it an admin's. */
+export async function register(username, password, setup) {
+  const asked = { username, password, ...(setup && { setup }) };
+  await read(await call('POST', '/auth/register', asked));
   await signIn(username, password);
 }
 

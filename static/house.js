@@ -3,29 +3,16 @@
  *
  * Takes the socket's frames, answers views. The truth is the server's: `reported` is what a
  * device said, `desired` what was accepted. What was asked here and not yet accepted lies over
- * them (`asked`), so that a tap shows at once; it goes away when the server takes it over, and
+ * them (asked.js), so that a tap shows at once; it goes away when the server takes it over, and
  * is rolled back only when the command failed or expired.
  */
 import { get } from './api.js';
+import { Asked, same } from './asked.js';
 import { Live } from './live.js';
 
 const KEPT = 'hearth.last-known';
-const SETTLED = ['applied', 'failed', 'expired'];
 const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
 const FRAME_MAX = 40; // devices shown in one frame, so that many changes never hold up a tap
-const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
-
-const reference = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => LETTERS[byte % 36]).join('');
-
-/** Whether two values of a property are the same, within half its step. */
-export function same(one, other, step) {
-  if (typeof one === 'number' && typeof other === 'number') {
-    return Math.abs(one - other) <= (step ?? 0) / 2 + 1e-9;
-  }
-  return one === other;
-}
-
 class House extends EventTarget {
   /** Milliseconds to add to this clock to get the server's. */
   skew_ms = 0;
@@ -35,8 +22,12 @@ class House extends EventTarget {
   #devices = new Map();
   #kinds = new Map();
   #seq = 0;
-  #asked = new Map(); // device id -> property -> { value, ref }
-  #commands = new Map(); // ref -> { id, desired, ttl_s, phase, at }
+  #asked = new Asked({
+    send: (frame) => this.live.send(frame),
+    schema: (id, name) => this.kind(this.#devices.get(id)?.kind).properties[name] ?? {},
+    touched: (id) => this.#touch(id),
+    failed: (how) => this.#emit('failed', how),
+  });
   #watchers = new Map(); // device id -> set of functions
   #stale = new Set();
   #listed = false;
@@ -50,10 +41,10 @@ class House extends EventTarget {
     this.live.addEventListener('change', () => {
       if (this.live.state === 'live') {
         this.#lost_at = null;
-        this.#sendWaiting();
+        this.#asked.sendWaiting();
       } else {
         this.#lost_at ??= Date.now();
-        this.#holdBack();
+        this.#asked.holdBack();
       }
       this.#emit('link');
     });
@@ -81,7 +72,6 @@ class House extends EventTarget {
     localStorage.removeItem(KEPT);
     this.#devices.clear();
     this.#asked.clear();
-    this.#commands.clear();
     this.#seq = 0;
     this.user = null;
     this.#changed(true);
@@ -130,12 +120,13 @@ class House extends EventTarget {
    */
   view(device, name) {
     const schema = this.kind(device.kind).properties[name] ?? {};
-    const asked = this.#asked.get(device.id)?.get(name);
+    const asked = this.#asked.layer(device.id, name);
     const actual = device.reported?.[name];
     const desired = device.desired?.[name];
     const target = asked ? asked.value : (desired ?? actual);
     const wanted = asked !== undefined || desired !== undefined;
     const never = actual === undefined && asked === undefined && device.connected;
+    if (schema.local) return { schema, actual: target, target, pending: false };
     return {
       schema,
       actual,
@@ -144,13 +135,14 @@ class House extends EventTarget {
     };
   }
 
-  /** Whether a command for the device waits for the network. */
-  waiting(id) {
-    for (const command of this.#commands.values()) {
-      if (command.id === id && command.phase === 'waiting') return true;
-    }
-    return false;
+  /** Who wants a property to be what it is: 2 asked here, 1 accepted by the server, 0 nobody. */
+  wants(device, name) {
+    if (this.#asked.layer(device.id, name)) return 2;
+    return device.desired?.[name] === undefined ? 0 : 1;
   }
+
+  /** Whether a command for the device waits for the network. */
+  waiting = (id) => this.#asked.waits(id);
 
   /** Calls `heard(device)` after each change of the device; answers how to stop. */
   watch(id, heard) {
@@ -166,87 +158,18 @@ class House extends EventTarget {
 
   /** Asks for properties of a device; shown at once, sent now or when the network is back. */
   set(id, desired, ttl_s) {
-    const ref = reference();
-    const asked = this.#asked.get(id) ?? new Map();
-    for (const [name, value] of Object.entries(desired)) asked.set(name, { value, ref });
-    this.#asked.set(id, asked);
-    const command = { id, desired, ttl_s, phase: 'waiting', at: Date.now() };
-    this.#commands.set(ref, command);
-    this.#send(ref, command);
-    this.#forgetOvertaken();
+    this.#asked.add(id, desired, ttl_s);
     this.#show(id); // a tap shows in this very frame
     this.#touch(id);
-    return ref;
-  }
-
-  #send(ref, command) {
-    const frame = { type: 'set', ref, device: command.id, desired: command.desired };
-    if (command.ttl_s !== undefined) frame.ttl_s = command.ttl_s;
-    const gone = this.live.send(frame);
-    if (gone) command.phase = 'sent';
-    return gone;
-  }
-
-  /** Commands that wait for the network, of which a later one has taken every property. */
-  #forgetOvertaken() {
-    for (const [ref, command] of this.#commands) {
-      if (command.phase !== 'waiting') continue;
-      const asked = this.#asked.get(command.id);
-      const names = Object.keys(command.desired);
-      if (!names.some((name) => asked?.get(name)?.ref === ref)) this.#commands.delete(ref);
-    }
-  }
-
-  /** The link broke: what the server has not acknowledged waits again. */
-  #holdBack() {
-    for (const command of this.#commands.values()) {
-      if (command.phase !== 'sent') continue;
-      command.phase = 'waiting';
-      this.#touch(command.id);
-    }
-  }
-
-  /**
-   * After a break: what the server never acknowledged is sent again, under its old ref. What is
-   * unsafe late (heat that would start by itself) has a lifetime, and is given up instead.
-   */
-  #sendWaiting() {
-    for (const [ref, command] of this.#commands) {
-      if (command.phase !== 'waiting') continue;
-      if (Date.now() - command.at > this.#lifetime_ms(command)) this.#settle(ref, 'expired');
-      else this.#send(ref, command);
-    }
-  }
-
-  #lifetime_ms({ id, desired, ttl_s }) {
-    const { properties } = this.kind(this.#devices.get(id)?.kind);
-    const lives = Object.entries(desired)
-      .filter(([, value]) => value !== false)
-      .map(([name]) => properties[name]?.ttl_s ?? Infinity);
-    return Math.min(ttl_s ?? Infinity, ...lives) * 1000;
-  }
-
-  #settle(ref, phase, reason) {
-    const command = this.#commands.get(ref);
-    if (!command) return;
-    command.phase = phase;
-    if (!SETTLED.includes(phase)) return;
-    this.#commands.delete(ref);
-    const asked = this.#asked.get(command.id);
-    for (const name of Object.keys(command.desired)) {
-      if (asked?.get(name)?.ref === ref) asked.delete(name);
-    }
-    this.#touch(command.id);
-    const silent = phase === 'applied' || reason === 'superseded';
-    if (!silent) this.#emit('failed', { id: command.id, phase, reason, asked: command.desired });
   }
 
   /* -- hearing ------------------------------------------------------------------------- */
 
   #take(frame) {
     if (frame.type !== 'snapshot' && frame.seq !== undefined) {
-      if (frame.seq <= this.#seq) return; // replayed, and known
-      this.#seq = frame.seq;
+      // Replayed, and known; but how a command ended, no snapshot tells.
+      if (frame.seq <= this.#seq && frame.type !== 'command') return;
+      this.#seq = Math.max(this.#seq, frame.seq);
     }
     switch (frame.type) {
       case 'snapshot':
@@ -258,11 +181,11 @@ class House extends EventTarget {
       case 'removed':
         return this.#takeRemoved(frame.id);
       case 'command':
-        return this.#settle(frame.ref, frame.phase, frame.reason);
-      case 'alarm':
-        return this.#emit('alarm', frame);
+        return this.#asked.settle(frame.ref, frame.phase, frame.reason);
+      case 'event':
+        return this.#emit('event', frame);
       case 'error':
-        if (frame.ref) return this.#settle(frame.ref, 'failed', frame.message ?? frame.code);
+        if (frame.ref) return this.#asked.settle(frame.ref, 'failed', reasonOf(frame));
         return this.#emit('trouble', frame);
       default:
         return undefined; // a newer server's frame: not for this page
@@ -274,12 +197,7 @@ class House extends EventTarget {
     this.as_of = null;
     if (server_time) this.skew_ms = server_time - Date.now();
     this.#devices = new Map(devices.map((device) => [device.id, device]));
-    for (const [ref, command] of this.#commands) {
-      // The snapshot's `desired` already tells how the accepted ones went.
-      if (command.phase === 'accepted' || command.phase === 'delivered') {
-        this.#settle(ref, 'applied');
-      }
-    }
+    this.#asked.liftAccepted();
     for (const id of this.#watchers.keys()) this.#stale.add(id);
     this.#changed(true);
   }
@@ -299,24 +217,18 @@ class House extends EventTarget {
       else device[name] = value;
     }
     this.#devices.set(id, device);
-    this.#yieldTo(id, changes.desired);
+    this.#asked.yieldTo(id, changes.desired);
+    const known_alarms = new Set((known.alarms ?? []).map((alarm) => alarm.code));
+    for (const alarm of changes.alarms ?? []) {
+      if (!known_alarms.has(alarm.code)) this.#emit('alarm', { id, alarm });
+    }
     this.#touch(id, device.room !== known.room || device.description !== known.description);
     this.dispatchEvent(new CustomEvent('delta', { detail: { id, changes, device } }));
   }
 
-  /** What was asked here and is now the server's `desired` needs no layer of its own. */
-  #yieldTo(id, desired) {
-    const asked = this.#asked.get(id);
-    if (!asked || !desired) return;
-    for (const [name, value] of Object.entries(desired)) {
-      const layer = asked.get(name);
-      if (layer && same(layer.value, value, 0)) asked.delete(name);
-    }
-  }
-
   #takeRemoved(id) {
     this.#devices.delete(id);
-    this.#asked.delete(id);
+    this.#asked.forget(id);
     this.#touch(id, true);
   }
 
@@ -354,6 +266,9 @@ class House extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
+
+/** Why a request was refused, as near to the fault as the server says it. */
+const reasonOf = ({ errors, message, code }) => errors?.[0]?.reason ?? message ?? code;
 
 function merged(before, changes) {
   const after = { ...before, ...changes };

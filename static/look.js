@@ -88,11 +88,17 @@ export function isWarm(device) {
 
 /** The colour of a light as CSS. */
 export function lightColour(device) {
-  const { properties } = house.kind(device.kind);
-  const hue = 'hue' in properties ? house.view(device, 'hue').target : undefined;
-  const saturation = house.view(device, 'saturation').target ?? 0;
-  if (hue !== undefined && saturation > 0) return colour(hue, saturation);
+  const hue = house.view(device, 'hue').target;
+  const saturation = house.view(device, 'saturation').target ?? 100;
+  if (hue !== undefined && isColoured(device)) return colour(hue, saturation);
   return white(house.view(device, 'color_temp_k').target ?? WHITE_K);
+}
+
+/** White and colour exclude each other: whichever was wanted last, else what it reports. */
+function isColoured(device) {
+  const coloured = Math.max(house.wants(device, 'hue'), house.wants(device, 'saturation'));
+  const plain = house.wants(device, 'color_temp_k');
+  return coloured === plain ? (device.reported?.saturation ?? 0) > 0 : coloured > plain;
 }
 
 /** Hue and saturation as the colour a lamp would show. */

@@ -36,6 +36,11 @@ export function watchForNews() {
     phases.set(id, phase);
     if (phase in TOLD) tell(device.description, t(TOLD[phase]), `phase-${id}`, id);
   });
+  house.addEventListener('event', ({ detail: { id, event } }) => {
+    const device = house.device(id);
+    if (device && event === 'timer_done')
+      tell(device.description, t('notice.timer'), `timer-${id}`, id);
+  });
   house.addEventListener('alarm-words', ({ detail: { device, words } }) =>
     tell(device.description, words, `alarm-${device.id}`, device.id),
   );

@@ -10,6 +10,7 @@ const FILES = [
   '/style.css',
   '/app.js',
   '/api.js',
+  '/asked.js',
   '/dom.js',
   '/house.js',
   '/icons.js',

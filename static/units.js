@@ -83,6 +83,10 @@ export function title(name, schema) {
   return has(`prop.${name}`) ? t(`prop.${name}`) : (schema?.title ?? humanised(name));
 }
 
+/** A kind's title, likewise. */
+export const kindTitle = ({ kind, title }) =>
+  has(`kind.${kind}`) ? t(`kind.${kind}`) : (title ?? kind);
+
 /** A word of a device ("preheating", "day") in the page's language when it is a known one. */
 export const word = (value) => (has(`word.${value}`) ? t(`word.${value}`) : humanised(value));
 

@@ -7,7 +7,7 @@ import { post } from '../api.js';
 import { attr, define, h, text } from '../dom.js';
 import { house } from '../house.js';
 import { icon, kindIcon } from '../icons.js';
-import { show, title } from '../units.js';
+import { kindTitle, show, title } from '../units.js';
 import { t } from '../words.js';
 import { copyLine } from './copy-line.js';
 
@@ -217,12 +217,6 @@ export class AddDevice extends HTMLElement {
 }
 
 const heardFrom = (device) => device.connected || Object.keys(device.reported ?? {}).length > 0;
-
-/** A kind's title in the page's language when it is a built-in one. */
-export function kindTitle(kind) {
-  const own = t(`kind.${kind.kind}`);
-  return own.startsWith('kind.') ? (kind.title ?? kind.kind) : own;
-}
 
 const host = (mqtt) => mqtt.host ?? location.hostname;
 const port = (mqtt) => mqtt.port ?? MQTT_PORT;

@@ -13,6 +13,7 @@ import { ask } from './ask-dialog.js';
 import { allowed, mayAsk, permit } from '../notify.js';
 import './cooker-ring.js';
 import './history-view.js';
+import './schema-control.js';
 import './value-slider.js';
 
 const STEPS = ['preheating', 'ready', 'cooking', 'done'];
@@ -63,6 +64,7 @@ export class CookerControl extends HTMLElement {
   #less = this.#step('minus', '-5', -FIVE_MIN_S);
   #more = this.#step('plus', '+5', FIVE_MIN_S);
   #recipes;
+  #details;
 
   follow(device) {
     this.#device = device;
@@ -116,6 +118,7 @@ export class CookerControl extends HTMLElement {
       h('div.timer-row', this.#less, this.#time, this.#more),
       this.#recipes,
       this.#tools(),
+      this.#more_about(device),
       this.#history(device),
     );
     this.#timer = setInterval(() => this.#paint(), 1000);
@@ -132,6 +135,15 @@ export class CookerControl extends HTMLElement {
     view.dataset.only = 'water_c';
     view.follow(device);
     return view;
+  }
+
+  /** The food, for the estimates, and how the timer behaves: for those who want to know. */
+  #more_about(device) {
+    const details = document.createElement('schema-control');
+    details.dataset.only = 'food_mm food_start_c start_mode at_end expert';
+    details.follow(device);
+    this.#details = details;
+    return h('details.more', h('summary', t('cook.more')), details);
   }
 
   /** Large view for across the kitchen (the screen stays on), and a notice when it's ready. */
@@ -227,6 +239,7 @@ export class CookerControl extends HTMLElement {
     for (const button of [this.#less, this.#more, ...this.#recipes.children]) {
       attr(button, 'disabled', disabled);
     }
+    this.#details.update(device);
     this.#paint();
   }
 
@@ -288,24 +301,25 @@ export class CookerControl extends HTMLElement {
 
   /** What the server reckons: when the water is there, how warm the core is. Marked as such. */
   #estimates() {
-    const said = { ...this.#device.reported, ...this.#device.estimate };
-    const { eta_s, eta_max_s, core_c, pasteurised_in_s } = said;
+    const said = this.#device.estimates ?? {};
+    const now = house.now();
     const parts = [];
-    if (said.phase === 'preheating' && eta_s > 0) {
-      const until =
-        typeof eta_max_s === 'number' && eta_max_s > eta_s
-          ? `${moment(house.now() + eta_s * 1000)}–${moment(house.now() + eta_max_s * 1000)}`
-          : moment(house.now() + eta_s * 1000);
-      parts.push(t('cook.eta', { time: duration(eta_s), until }));
+    if (said.eta_s > 0 && this.#device.reported?.phase === 'preheating') {
+      const [soonest, latest] = said.eta_range_s ?? [];
+      const until = [soonest ?? said.eta_s, latest ?? said.eta_s]
+        .map((seconds) => moment(now + seconds * 1000))
+        .filter((time, at, times) => times.indexOf(time) === at);
+      parts.push(t('cook.eta', { time: duration(said.eta_s), until: until.join('–') }));
     }
-    if (typeof core_c === 'number') parts.push(t('cook.core', { core: temperature(core_c) }));
-    if (typeof pasteurised_in_s === 'number') {
-      parts.push(
-        pasteurised_in_s > 0
-          ? t('cook.safe_in', { time: duration(pasteurised_in_s) })
-          : t('cook.safe'),
-      );
+    if (typeof said.core_c_estimate === 'number') {
+      parts.push(t('cook.core', { core: temperature(said.core_c_estimate) }));
     }
+    const safe_at = said.pasteurised_at_ms_estimate;
+    if (said.pasteurised_estimate) parts.push(t('cook.safe'));
+    else if (safe_at) {
+      parts.push(t('cook.safe_in', { time: duration(Math.max(0, safe_at - now) / 1000) }));
+    }
+    if (said.no_estimate) parts.push(t(`cook.${said.no_estimate}`));
     return parts.join(' · ');
   }
 }

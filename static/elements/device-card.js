@@ -13,7 +13,7 @@ import './power-switch.js';
 
 export class DeviceCard extends HTMLElement {
   #article = h('article.card');
-  #name = h('button.card-open', { type: 'button', onclick: () => this.#open() });
+  #name = h('button.card-open', { dir: 'auto', type: 'button', onclick: () => this.#open() });
   #presence = h('span.presence');
   #line = h('p.card-line');
   #note = h('p.card-note');
@@ -57,11 +57,7 @@ export class DeviceCard extends HTMLElement {
     attr(this.#article, 'data-kind', device.kind);
     attr(this.#article, 'data-warm', warm);
     attr(this.#article, 'data-offline', !device.connected);
-    attr(
-      this.#article,
-      'data-alarm',
-      device.alarms?.some((alarm) => !alarm.cleared_at),
-    );
+    attr(this.#article, 'data-alarm', device.alarms?.length > 0);
     if (device.kind === 'light') token(this.#article, '--light', lightColour(device));
     text(this.#name, device.description);
     this.#showPresence(device);
@@ -110,7 +106,7 @@ export class DeviceCard extends HTMLElement {
   #showReading(device) {
     const reported = device.reported ?? {};
     const name = bigReading(device);
-    const words = name ? temperature(reported[name]) : '';
+    const words = name ? temperature(reported[name]).replace(' ', '\u00a0') : '';
     text(this.#reading, words);
     attr(this.#reading, 'hidden', !words);
     const cooking = isHeating(device) && reported.remaining_s > 0;

@@ -1,5 +1,6 @@
 /*
- * device-settings: a device's name and room, its secret, its end, and its latest commands.
+ * device-settings: what only an owner changes. Shows a device's name and room, its facts and its
+ * latest commands; its secret and its end.
  * Sends PATCH and DELETE /devices/{id}, POST /devices/{id}/secret, GET /devices/{id}/commands,
  * and for a shared device DELETE of one's own grant.
  */
@@ -7,9 +8,9 @@ import { del, get, patch, post } from '../api.js';
 import { define, h, text } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
-import { moment, show, title } from '../units.js';
+import { kindTitle, moment, show, title } from '../units.js';
 import { has, t } from '../words.js';
-import { kindTitle, publishLine, subscribeLine } from './add-device.js';
+import { publishLine, subscribeLine } from './add-device.js';
 import { ask } from './ask-dialog.js';
 import { copyLine } from './copy-line.js';
 import { say } from './toast-list.js';
@@ -128,11 +129,7 @@ export class DeviceSettings extends HTMLElement {
     });
     if (!sure) return;
     await attempt(async () => {
-      const answer = await post(`/devices/${this.#device.id}/secret`, {});
-      const mqtt = answer.mqtt ?? {
-        username: this.#device.id,
-        password: answer.secret ?? answer.password,
-      };
+      const { mqtt } = await post(`/devices/${this.#device.id}/secret`);
       this.#secret.replaceChildren(
         h('p.hint', t('add.once')),
         copyLine(t('add.secret'), mqtt.password),
@@ -154,8 +151,7 @@ export class DeviceSettings extends HTMLElement {
   }
 
   async #commands() {
-    const answer = await get(`/devices/${this.#device.id}/commands`).catch(() => null);
-    const commands = (Array.isArray(answer) ? answer : answer?.commands) ?? [];
+    const commands = await get(`/devices/${this.#device.id}/commands`).catch(() => []);
     if (!commands.length) return;
     const { properties } = house.kind(this.#device.kind);
     this.#log.hidden = false;
@@ -168,14 +164,12 @@ export class DeviceSettings extends HTMLElement {
             ([name, value]) => `${title(name, properties[name])}: ${show(value, properties[name])}`,
           );
           const phase = has(`phase.${command.phase}`) ? t(`phase.${command.phase}`) : command.phase;
-          const by = command.by?.username ?? command.by ?? command.person ?? command.user ?? '';
-          const at = command.at ?? command.accepted_at ?? command.time;
           return h(
             'li',
             h('span', asked.join(', ')),
             h(
               'small',
-              [phase, command.reason, String(by), at ? moment(at, { seconds: true }) : '']
+              [phase, command.reason, command.by, moment(command.accepted, { seconds: true })]
                 .filter(Boolean)
                 .join(' · '),
             ),

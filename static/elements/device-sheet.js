@@ -3,10 +3,11 @@
  * alarms, the controls of its kind, and behind tabs its history, people and settings.
  * Sends nothing itself; its parts do.
  */
+import { offers } from '../api.js';
 import { attr, define, h, text, uid } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
-import { age } from '../units.js';
+import { age, kindTitle } from '../units.js';
 import { t } from '../words.js';
 import './alarm-list.js';
 
@@ -23,7 +24,7 @@ const TICK_MS = 10_000;
 
 export class DeviceSheet extends HTMLElement {
   #dialog;
-  #title = h('h2', { id: 'sheet-title' });
+  #title = h('h2', { id: 'sheet-title', dir: 'auto' });
   #state = h('p.sheet-state');
   #problem = h('p.banner.problem', { role: 'status' });
   #alarms = document.createElement('alarm-list');
@@ -103,13 +104,15 @@ export class DeviceSheet extends HTMLElement {
       ),
     );
     this.#tabs.addEventListener('keydown', (event) => this.#walk(event));
+    const people = this.#tabs.querySelector('[data-part=share-list]');
+    if (people) hideUnless(people, device.id);
   }
 
   #walk(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const tabs = [...this.#tabs.children];
+    const tabs = [...this.#tabs.children].filter((tab) => !tab.hidden);
     const next = tabs[(tabs.indexOf(this.#tab) + step + tabs.length) % tabs.length];
     next.focus();
     this.#choose(next);
@@ -150,7 +153,7 @@ export class DeviceSheet extends HTMLElement {
   #head(device) {
     if (!device) return;
     text(this.#title, device.description);
-    const kind = house.kind(device.kind).title;
+    const kind = kindTitle(house.kind(device.kind));
     let state = t('card.live');
     if (house.waiting(device.id)) state = t('sheet.waiting');
     else if (!device.connected) {
@@ -166,6 +169,14 @@ export class DeviceSheet extends HTMLElement {
       shape,
     );
   }
+}
+
+let sharing = null;
+/** A server that can't share answers 404 for the list of grants: asked once. */
+async function hideUnless(tab, id) {
+  tab.hidden = true;
+  sharing ??= offers(`/devices/${id}/grants`);
+  tab.hidden = !(await sharing);
 }
 
 define('device-sheet', DeviceSheet);

@@ -46,8 +46,12 @@ export class HearthApp extends HTMLElement {
   /** Stays signed in when the cookie says so; without a server shows what was last known. */
   async #begin() {
     try {
-      if (await refresh()) this.#enter();
-      else this.#door();
+      if (await refresh()) {
+        this.#enter();
+        return;
+      }
+      house.close();
+      this.#door();
     } catch (fault) {
       if (!(fault instanceof Unreachable)) throw fault;
       if (!this.#inside && house.recall()) this.#furnish();
@@ -196,10 +200,9 @@ export class HearthApp extends HTMLElement {
     say(t('failed', { name: device.description, what, why }), { tone: 'bad' });
   }
 
-  async #alarm(frame) {
-    const device = house.device(frame.id ?? frame.device);
-    const alarm = frame.alarm ?? frame;
-    if (!device || alarm.cleared_at || frame.cleared) return;
+  async #alarm({ id, alarm }) {
+    const device = house.device(id);
+    if (!device) return;
     const { alarmWords } = await import('./alarm-list.js');
     const words = alarmWords(alarm);
     house.dispatchEvent(new CustomEvent('alarm-words', { detail: { device, words } }));

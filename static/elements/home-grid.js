@@ -2,7 +2,7 @@
  * home-grid: the home page. Shows a greeting, one line about the whole house, and the devices'
  * cards by room. Sends nothing itself (its cards do).
  */
-import { define, h, text } from '../dom.js';
+import { attr, define, h, text } from '../dom.js';
 import { house } from '../house.js';
 import { isHeating, isWarm } from '../look.js';
 import { language, t } from '../words.js';
@@ -54,6 +54,7 @@ export class HomeGrid extends HTMLElement {
     text(this.#summary, summary(house.devices()));
     const old = house.oldSince();
     this.#old.hidden = old === null;
+    attr(this.#rooms, 'data-old', old !== null);
     if (old !== null) text(this.#old, t('home.old', { when: moment(old) }));
   }
 

@@ -24,6 +24,7 @@ const COLOURS = [
   ['sea', 190, 70],
   ['leaf', 110, 55],
 ];
+const EFFECTS = ['none', 'breathe', 'candle']; // of Hearth's own lamps; the kind has any text
 const TONES = { brightness: 'glow', color_temp_k: 'kelvin', hue: 'hue', saturation: 'saturation' };
 
 export class LightControl extends HTMLElement {
@@ -31,41 +32,51 @@ export class LightControl extends HTMLElement {
   #switch;
   #sliders = new Map();
   #effects = null;
+  #abilities = new Map();
   #properties = {};
 
   follow(device) {
     this.#device = device;
     this.#properties = house.kind(device.kind).properties;
     this.className = 'control';
-    const has = (name) => name in this.#properties;
     const set = (desired) => house.set(device.id, desired);
     this.#switch = document
       .createElement('power-switch')
       .setup(title('on', this.#properties.on), (on) => set({ on }));
-    const swatches = [
-      ...(has('color_temp_k')
-        ? WHITES.map(([name, k]) =>
-            swatch(name, white(k), () =>
-              set(has('saturation') ? { color_temp_k: k, saturation: 0 } : { color_temp_k: k }),
-            ),
-          )
-        : []),
-      ...(has('hue')
-        ? COLOURS.map(([name, hue, saturation]) =>
-            swatch(name, colour(hue, saturation), () => set({ hue, saturation })),
-          )
-        : []),
-    ];
+    const whites = WHITES.map(([name, k]) =>
+      swatch(name, white(k), () => set({ color_temp_k: k })),
+    );
+    const colours = COLOURS.map(([name, hue, saturation]) =>
+      swatch(name, colour(hue, saturation), () => set({ hue, saturation })),
+    );
     this.append(
       h('div.lamp-top', h('div.lamp', { 'aria-hidden': 'true' }), this.#switch),
       this.#slider('brightness') ?? '',
-      swatches.length
-        ? h('div.swatches', { role: 'group', 'aria-label': t('light.ready') }, ...swatches)
-        : '',
-      group(t('light.white'), this.#slider('color_temp_k')),
-      group(t('light.colour'), this.#slider('hue'), this.#slider('saturation')),
-      this.#effectChips() ?? '',
+      this.#group('color_temp_k', t('light.white'), swatches(whites), this.#slider('color_temp_k')),
+      this.#group(
+        'hue',
+        t('light.colour'),
+        swatches(colours),
+        this.#slider('hue'),
+        this.#slider('saturation'),
+      ),
+      this.#group('effect', title('effect'), this.#effectChips()),
     );
+  }
+
+  /** What belongs to one ability of a lamp; shown to those that have it. */
+  #group(name, words, ...parts) {
+    if (!this.#properties[name]) return '';
+    const group = h('div.group', h('h3', words), ...parts.filter(Boolean));
+    this.#abilities.set(name, group);
+    return group;
+  }
+
+  /** A lamp that speaks, and never spoke of an ability, does not have it. */
+  #lacks(device, name) {
+    const reported = device.reported ?? {};
+    const speaks = 'on' in reported || 'brightness' in reported;
+    return speaks && !(name in reported) && house.wants(device, name) === 0;
   }
 
   #slider(name) {
@@ -95,8 +106,7 @@ export class LightControl extends HTMLElement {
   }
 
   #effectChips() {
-    const values = this.#properties.effect?.values;
-    if (!values?.length) return null;
+    const values = this.#properties.effect?.values ?? EFFECTS;
     this.#effects = h(
       'div.chips',
       { role: 'group', 'aria-label': title('effect') },
@@ -113,7 +123,7 @@ export class LightControl extends HTMLElement {
         ),
       ),
     );
-    return h('div.group', h('h3', title('effect')), this.#effects);
+    return this.#effects;
   }
 
   update(device) {
@@ -122,6 +132,7 @@ export class LightControl extends HTMLElement {
     const { target, pending } = house.view(device, 'on');
     const level = house.view(device, 'brightness').target ?? 100;
     token(this, '--light', lightColour(device));
+    token(this, '--pure', colour(house.view(device, 'hue').target ?? 0, 100));
     token(this, '--level', target ? 0.35 + (0.65 * level) / 100 : 0);
     attr(this, 'data-lit', target === true);
     this.#switch.update({ on: target === true, pending, disabled });
@@ -129,6 +140,7 @@ export class LightControl extends HTMLElement {
       const view = house.view(device, name);
       slider.update({ value: view.target, actual: view.actual, pending: view.pending, disabled });
     }
+    for (const [name, group] of this.#abilities) attr(group, 'hidden', this.#lacks(device, name));
     const effect = house.view(device, 'effect').target;
     for (const chip of this.#effects?.children ?? []) {
       attr(chip, 'aria-pressed', chip.dataset.value === effect ? 'true' : 'false');
@@ -149,9 +161,7 @@ function swatch(name, css, chosen) {
   return button;
 }
 
-function group(words, ...parts) {
-  const there = parts.filter(Boolean);
-  return there.length ? h('div.group', h('h3', words), ...there) : '';
-}
+const swatches = (buttons) =>
+  h('div.swatches', { role: 'group', 'aria-label': t('light.ready') }, ...buttons);
 
 define('light-control', LightControl);

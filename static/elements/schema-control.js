@@ -3,7 +3,7 @@
  * readings, and what can be written as switches, sliders, choices or fields.
  * Sends `set` of the one property that was changed.
  */
-import { attr, define, h, text } from '../dom.js';
+import { attr, define, h, text, uid } from '../dom.js';
 import { house } from '../house.js';
 import { celsius, decimals, show, shown_t, title, word } from '../units.js';
 import { t } from '../words.js';
@@ -19,7 +19,10 @@ export class SchemaControl extends HTMLElement {
   follow(device) {
     this.#device = device;
     this.className = 'control';
-    const properties = Object.entries(house.kind(device.kind).properties);
+    const only = this.dataset.only?.split(' '); // a sheet that shows some of them
+    const properties = Object.entries(house.kind(device.kind).properties).filter(
+      ([name]) => !only || only.includes(name),
+    );
     const written = properties.filter(([, schema]) => schema.writable);
     const read = properties.filter(([, schema]) => !schema.writable);
     if (read.length) {
@@ -114,7 +117,7 @@ export class SchemaControl extends HTMLElement {
   }
 
   #field(name, schema) {
-    const id = `field-${name}`;
+    const id = uid(`field-${name}`);
     const numeric = schema.type !== 'text';
     const warm = schema.unit === '°C';
     const input = h('input', {
@@ -124,7 +127,7 @@ export class SchemaControl extends HTMLElement {
       step: numeric ? (schema.step ?? (schema.type === 'integer' ? 1 : 'any')) : null,
       min: numeric && !warm ? schema.min : null,
       max: numeric && !warm ? schema.max : null,
-      maxlength: numeric ? null : (schema.max ?? 200),
+      maxlength: numeric ? null : (schema.max_chars ?? 200),
     });
     const state = h('span.row-state');
     const button = h('button.quiet', { type: 'submit' }, t('set'));

@@ -65,7 +65,7 @@ export class ShareList extends HTMLElement {
       const grants = Array.isArray(answer) ? answer : (answer?.grants ?? []);
       for (const grant of grants) this.#people.set(grant.username, grant);
     } catch (fault) {
-      if (!(fault instanceof Refused)) text(this.#fault, t('fault.unreachable'));
+      text(this.#fault, fault instanceof Refused ? fault.message : t('fault.unreachable'));
     }
     this.#paint();
   }

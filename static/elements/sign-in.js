@@ -43,7 +43,7 @@ export class SignIn extends HTMLElement {
         'main.door',
         h('div.door-fire', { 'aria-hidden': 'true' }, icon('hearth')),
         h('h1', 'Hearth'),
-        h('p.door-words', t('sign.words')),
+        h('p.door-words', t(setup() ? 'sign.setup' : 'sign.words')),
         this.#form,
       ),
     );
@@ -56,7 +56,8 @@ export class SignIn extends HTMLElement {
     this.#busy(true);
     text(this.#fault, '');
     try {
-      await (fresh ? register : signIn)(this.#name.value.trim(), this.#password.value);
+      await (fresh ? register : signIn)(this.#name.value.trim(), this.#password.value, setup());
+      if (setup()) history.replaceState(null, '', '/');
       this.dispatchEvent(new CustomEvent('signed', { bubbles: true }));
     } catch (fault) {
       text(this.#fault, said(fault));
@@ -69,6 +70,9 @@ export class SignIn extends HTMLElement {
     for (const button of this.#form.querySelectorAll('button')) attr(button, 'disabled', busy);
   }
 }
+
+/** The word in a new server's one-time link, `/#setup=…` or `/?setup=…`. */
+const setup = () => /[#?&]setup=([^&]+)/.exec(location.href)?.[1];
 
 /** What a refusal means in the page's language, with the server's reasons where it gives any. */
 function said(fault) {

@@ -4,6 +4,7 @@
  * and always with the last value.
  */
 import { attr, define, h, paced, text, token, uid } from '../dom.js';
+import { t } from '../words.js';
 
 const EVERY_MS = 100;
 const REST_MS = 400; // after the last move, news from the server may move the handle again
@@ -73,6 +74,9 @@ export class ValueSlider extends HTMLElement {
     this.#input.value = value ?? this.#range[0];
     this.#paint(Number(this.#input.value));
     attr(this, 'data-unknown', value === undefined);
+    if (value !== undefined) return;
+    text(this.#value, '–');
+    attr(this.#input, 'aria-valuetext', t('unknown'));
   }
 }
 
