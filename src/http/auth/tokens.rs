@@ -24,7 +24,8 @@ const TICKETS_MAX: usize = 100_000;
 /// What an access token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Whose.
+    /// Whose; text, as RFC 7519 (4.1.2) wants it.
+    #[serde(with = "as_text")]
     pub sub: UserId,
     /// The account's name.
     pub name: String,
@@ -38,6 +39,20 @@ pub struct Claims {
     pub iat: i64,
     /// Unix seconds of its end.
     pub exp: i64,
+}
+
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::model::UserId;
+
+    pub(super) fn serialize<S: Serializer>(user: &UserId, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(user)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UserId, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// Why a token is none.
