@@ -447,3 +447,6 @@ impl DeviceState {
         out.push(DeviceEffect::Send(ToLink::Set(payload.into(), link.sets)));
     }
 }
+
+#[cfg(test)]
+mod tests;

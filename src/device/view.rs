@@ -284,55 +284,59 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kind::Kinds;
+    use crate::model::UserId;
 
-    fn view(rev: u64, props: &[(&str, i64)], room: Option<&str>, extra: &[(&str, i64)]) -> View {
-        View {
-            id: DeviceId(7),
-            kind: "light".into(),
-            rev,
-            description: "Bob's \"lamp\"".into(),
-            room: room.map(Into::into),
-            connected: rev % 2 == 0,
-            last_seen: Some(5),
-            status: "on".into(),
-            desired: props.iter().copied().collect(),
-            reported: props.iter().rev().take(1).copied().collect(),
-            alarms: Vec::new(),
-            problem: None,
-            extra: extra.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-        }
+    fn light() -> Arc<Kind> {
+        Kinds::load([]).unwrap().get("light").unwrap().clone()
     }
 
-    fn any_view() -> impl Strategy<Value = View> {
-        let name = prop_oneof![Just("a"), Just("b"), Just("c")];
+    fn device(rev: u64, props: &[(&str, i64)], room: Option<&str>) -> Device {
+        let (kind, description) = ("light".into(), "Bob's \"lamp\"".into());
+        let mut device =
+            Device::new(DeviceId(7), UserId(1), kind, description, room.map(Into::into), 0);
+        device.rev = rev;
+        device.desired = props.iter().copied().collect();
+        device.reported = props.iter().rev().take(1).copied().collect();
+        device.last_seen_ms = (rev > 3).then_some(5);
+        device
+    }
+
+    fn any_device() -> impl Strategy<Value = Device> {
+        let name = prop_oneof![Just("brightness"), Just("hue"), Just("saturation")];
         let props = prop::collection::vec((name, 0..3_i64), 0..4);
         let room = prop::option::of(prop_oneof![Just("Kitchen"), Just("Hall")]);
-        (0..9_u64, props.clone(), room, props)
-            .prop_map(|(rev, props, room, extra)| view(rev, &props, room, &extra))
+        (0..9_u64, props, room).prop_map(|(rev, props, room)| device(rev, &props, room))
     }
 
     proptest! {
         #[test]
-        fn changes_lead_from_one_view_to_the_other(old in any_view(), newer in any_view()) {
-            let changes = old.changes_to(&newer);
-            let mut walked = old;
-            walked.apply(newer.rev, &changes);
-            prop_assert_eq!(&walked, &newer);
-            prop_assert!(newer.changes_to(&walked).is_empty());
+        fn changes_lead_a_watcher_from_one_view_to_the_other(
+            old in any_device(), now in any_device(), connected: bool,
+        ) {
+            let (kind, none) = (light(), Extra::new());
+            let mut shown = View::of(&old, &kind, false, &none);
+            let mut watched = shown.clone();
+            let changes = shown.catch_up(&now, &kind, connected, &none);
+            watched.apply(now.rev, &changes);
+            prop_assert_eq!(&shown, &View::of(&now, &kind, connected, &none));
+            prop_assert_eq!(&watched, &shown);
+            prop_assert!(shown.catch_up(&now, &kind, connected, &none).is_empty());
         }
     }
 
     #[test]
     fn a_change_shows_only_what_is_different_and_null_for_what_is_gone() {
-        let old = view(2, &[("on", 1), ("level", 3)], Some("Kitchen"), &[]);
-        let newer = view(2, &[("on", 2)], None, &[]);
-        let json = serde_json::to_value(old.changes_to(&newer)).unwrap();
+        let (kind, none) = (light(), Extra::new());
+        let old = device(2, &[("brightness", 1), ("hue", 3)], Some("Kitchen"));
+        let mut shown = View::of(&old, &kind, false, &none);
+        let changes = shown.catch_up(&device(2, &[("brightness", 2)], None), &kind, false, &none);
         assert_eq!(
-            json,
+            serde_json::to_value(changes).unwrap(),
             serde_json::json!({
                 "room": null,
-                "desired": {"on": 2, "level": null},
-                "reported": {"on": 2, "level": null},
+                "desired": {"brightness": 2, "hue": null},
+                "reported": {"brightness": 2, "hue": null},
             })
         );
     }

@@ -8,7 +8,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use axum::serve::Listener;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::supervision::Tasks;
 
@@ -73,9 +73,18 @@ impl Actor for Server {
         let (floor, entrance) = (door.floor.clone(), Entrance(door.clone()));
         accepting.spawn(|cancel| async move {
             let service = router(floor).into_make_service_with_connect_info::<PeerAddress>();
+            let (close, closing) = oneshot::channel::<()>();
             let served = axum::serve(entrance, service)
-                .with_graceful_shutdown(async move { cancel.cancelled().await });
-            if let Err(error) = served.await {
+                .with_graceful_shutdown(async move { drop(closing.await) });
+            let mut served = pin!(served.into_future());
+            let ended = tokio::select! {
+                ended = &mut served => ended,
+                () = cancel.cancelled() => {
+                    drop(close);
+                    served.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::error!(%error, "http server ended");
             }
             // Refused only while it stops.
