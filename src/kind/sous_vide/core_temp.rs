@@ -1,8 +1,8 @@
 //! How warm the middle of the food is: heat conduction in half its thickness.
 //!
 //! `∂T/∂t = α (∂²T/∂r² + (β/r) ∂T/∂r)`, with `k ∂T/∂r = h (T_water - T)` at the surface and no
-//! flow through the middle; β is 0 for a slab and 2 for a ball. Model and figures: D. E. Baldwin, "A Practical
-//! Guide to Sous Vide Cooking", appendix A and the notes of table 5.1.
+//! flow through the middle; β is 0 for a slab and 2 for a ball. Model and figures: D. E. Baldwin,
+//! "A Practical Guide to Sous Vide Cooking", appendix A and the notes of table 5.1.
 //!
 //! Forty cells of equal thickness (finite volumes), stepped implicitly: stable whatever the step.
 
