@@ -167,7 +167,8 @@ impl OutgoingState {
         if reason.is_error() {
             // The exchange ends here (4.3.3).
             self.pump(now_ms, effects);
-        } else {
+        } else if self.link.is_some() {
+            // Of a connection that is gone already, the next one hears.
             effects.push(SessionEffect::Write(Outgoing::Pubrel(packet_id, answer)));
         }
         Ok(changed)

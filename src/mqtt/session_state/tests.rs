@@ -1,5 +1,6 @@
 //! The duties of a session, one sentence each, and seeded towns of cuts and losses.
 mod cuts;
+mod hostile;
 mod incoming;
 mod limits;
 mod outgoing;

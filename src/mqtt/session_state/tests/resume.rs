@@ -106,3 +106,15 @@ fn only_what_changes_the_snapshot_is_a_change() {
     told.session.puback(id(1), OK, 0, &mut told.effects).unwrap();
     assert!(told.session.take_changed());
 }
+
+#[test]
+fn a_pubrec_read_after_the_connection_ended_is_answered_on_the_next() {
+    let mut told = Told::attached();
+    told.deliver(1, EXACTLY_ONCE);
+    told.session.detach();
+    told.words();
+    told.session.pubrec(id(1), OK, 0, &mut told.effects).unwrap();
+    assert_eq!(told.words(), ["delivered 1"]);
+    told.attach(Link::new(Version::V5));
+    assert_eq!(told.words(), ["pubrel 1 00"]);
+}
