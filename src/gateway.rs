@@ -55,7 +55,7 @@ pub async fn run(lines: Lines, settings: Settings) -> Result<(), LineError> {
         match lines.open().await {
             Ok(line) => {
                 info!(line = %lines.address(), "line open");
-                match serve(&line, &settings.server, &mut provision).await {
+                match Box::pin(serve(&line, &settings.server, &mut provision)).await {
                     Ok(()) => info!("line closed"),
                     Err(error) => warn!(%error, "line broke"),
                 }
@@ -72,7 +72,7 @@ async fn serve(line: &Line, server: &str, provision: &mut Option<String>) -> io:
     let started = Instant::now();
     let mut stack = Stack::new();
     let mut taps: Vec<Tap> = stack.taps().map(|tap| Tap::new(tap, server)).collect();
-    let mut bytes = [0; READ_MAX];
+    let mut bytes = vec![0; READ_MAX];
     let mut set_up_at = started;
     loop {
         let passed = started.elapsed();

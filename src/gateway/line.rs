@@ -171,10 +171,11 @@ fn open_port(path: &std::path::Path) -> Result<Line, LineError> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let port = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| {
         let error = io::Error::from(error);
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => LineError::Never(error),
-            // Everything else may pass: a plug that is out, a port that another program has.
-            _ => LineError::NotNow(error),
+        // Everything else may pass: a plug that is out, a port that another program has.
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            LineError::Never(error)
+        } else {
+            LineError::NotNow(error)
         }
     })?;
     let never = |error: rustix::io::Errno| LineError::Never(error.into());

@@ -101,6 +101,8 @@ impl Stack {
 
     /// Moves packets. `passed` is the time since the line opened.
     pub(super) fn poll(&mut self, passed: Duration, unix_ms: u64) {
+        self.interface.poll(instant(passed), &mut self.wire, &mut self.sockets);
+        // Only now: a connection that was broken off has just said so.
         for tap in &self.taps {
             let socket = self.sockets.get_mut::<tcp::Socket<'_>>(*tap);
             if !socket.is_open() {
@@ -108,7 +110,6 @@ impl Stack {
                 socket.listen(PORT).unwrap_or_default();
             }
         }
-        self.interface.poll(instant(passed), &mut self.wire, &mut self.sockets);
         let clock = self.sockets.get_mut::<udp::Socket<'_>>(self.clock);
         while let Ok((question, from)) = clock.recv() {
             if let Some(answer) = sntp::answer(question, unix_ms) {

@@ -30,7 +30,7 @@ struct Board {
 }
 
 impl Board {
-    async fn on(lines: &LineAddress) -> Self {
+    async fn on(lines: &LineAddress) -> Box<Self> {
         let LineAddress::Listen(at) = lines else { panic!("not listening") };
         let line = TcpStream::connect(at).await.unwrap();
         let mut wire = Wire::default();
@@ -46,7 +46,8 @@ impl Board {
         let buffer = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 2], bytes());
         let udp = sockets.add(udp::Socket::new(buffer(), buffer()));
         let started = Instant::now();
-        Self { line, wire, interface, sockets, tcp, udp, started, text: Vec::new() }
+        let text = Vec::new();
+        Box::new(Self { line, wire, interface, sockets, tcp, udp, started, text })
     }
 
     fn tcp(&mut self) -> &mut tcp::Socket<'static> {
@@ -67,7 +68,8 @@ impl Board {
         let mut bytes = [0; 512];
         let run = async {
             loop {
-                let now = Moment::from_micros(self.started.elapsed().as_micros() as i64);
+                let now =
+                    Moment::from_micros(i64::try_from(self.started.elapsed().as_micros()).unwrap());
                 self.interface.poll(now, &mut self.wire, &mut self.sockets);
                 let out = self.wire.take_out();
                 self.line.write_all(&out).await.unwrap();
