@@ -23,6 +23,7 @@ const SPANS = [
 ];
 const REST_MS = 250; // after the last zoom step, before fetching
 const NOW_MS = 15_000; // a span that ends this close to now follows the clock
+const POINTS = 400; // about one a pixel of the chart
 const DRAWN = ['number', 'integer', 'bool'];
 const BESIDE = {
   water_c: [
@@ -145,6 +146,7 @@ export class HistoryView extends HTMLElement {
       property: name,
       from: Math.floor(this.#from),
       to: Math.ceil(Math.min(this.#to, house.now())),
+      points: POINTS,
     });
     return `/devices/${this.#device.id}/history?${asked}`;
   }
@@ -163,7 +165,7 @@ export class HistoryView extends HTMLElement {
       ]);
       if (turn !== this.#turn) return;
       this.#points = main.points.map(bucket);
-      this.#step = main.step;
+      this.#step = main.step * 1000;
       this.#lines = rest.map((one, at) => ({
         points: one.points.map(bucket),
         tone: beside[at][1],
@@ -260,7 +262,7 @@ export class HistoryView extends HTMLElement {
 
 /** A raw value or a bucket, as a bucket. */
 function bucket(point) {
-  const mean = Number(point.mean ?? point.value ?? point.v);
+  const mean = Number(point.mean ?? point.value);
   return {
     t: point.t,
     mean,
