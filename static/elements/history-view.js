@@ -48,7 +48,11 @@ export class HistoryView extends HTMLElement {
   #note = h('p.hint', { role: 'status' });
   #spans;
   #names;
+  #events = []; // heard while this is open: "timer_done" and the like, as marks
   #hear = ({ detail }) => this.#live(detail);
+  #mark = ({ detail }) => {
+    if (detail.id === this.#device.id) this.#events.push({ t: house.now() });
+  };
 
   follow(device) {
     this.#device = device;
@@ -91,6 +95,7 @@ export class HistoryView extends HTMLElement {
     );
     this.#chart.addEventListener('range', ({ detail }) => this.#ranged(detail));
     house.addEventListener('delta', this.#hear);
+    house.addEventListener('event', this.#mark);
     const first = drawn.find(([name]) => name in BESIDE) ?? drawn[0];
     this.#to = house.now();
     this.#from = this.#to - HOUR_MS;
@@ -99,6 +104,7 @@ export class HistoryView extends HTMLElement {
 
   disconnectedCallback() {
     house.removeEventListener('delta', this.#hear);
+    house.removeEventListener('event', this.#mark);
     clearTimeout(this.#timer);
   }
 
@@ -209,6 +215,7 @@ export class HistoryView extends HTMLElement {
     this.#chart.draw({
       points: this.#points,
       lines: this.#lines,
+      events: this.#events,
       from: this.#from,
       to: this.#to,
       step: this.#step,
