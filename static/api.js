@@ -75,14 +75,13 @@ export async function download(path, accept) {
   return answer.blob();
 }
 
-/** Whether this server has `path`; what it lacks, the page doesn't show. */
+let described = null;
+/** Whether this server has a route, by its own description; what it lacks isn't shown. */
 export async function offers(path) {
-  try {
-    await get(path);
-    return true;
-  } catch (fault) {
-    return !(fault instanceof Refused && [403, 404, 405, 501].includes(fault.status));
-  }
+  described ??= get('/openapi.json').catch(() => null);
+  const description = await described;
+  if (!description) described = null; // asked again the next time
+  return path in (description?.paths ?? {});
 }
 
 function keep(answer, tell = true) {

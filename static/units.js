@@ -90,6 +90,9 @@ export const kindTitle = ({ kind, title }) =>
 /** A word of a device ("preheating", "day") in the page's language when it is a known one. */
 export const word = (value) => (has(`word.${value}`) ? t(`word.${value}`) : humanised(value));
 
+/** What an alarm means. */
+export const alarmWords = (code) => (has(`alarm.${code}`) ? t(`alarm.${code}`) : humanised(code));
+
 /** A value with its unit, as its schema says. */
 export function show(value, schema = {}) {
   if (value === undefined || value === null) return '–';

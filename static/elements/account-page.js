@@ -4,7 +4,7 @@
  * Sends POST /auth/password, and GET/POST/DELETE of each list below; what the server lacks
  * isn't shown.
  */
-import { del, get, post, Refused } from '../api.js';
+import { del, get, offers, post } from '../api.js';
 import { attr, define, h, text } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
@@ -93,6 +93,10 @@ export class AccountPage extends HTMLElement {
     ];
     const fault = h('p.fault', { role: 'alert' });
     const box = panel('key', t('account.password'));
+    box.hidden = true;
+    offers('/auth/password').then((offered) => {
+      box.hidden = !offered;
+    });
     const form = h(
       'form.add-form',
       {
@@ -104,7 +108,6 @@ export class AccountPage extends HTMLElement {
             form.reset();
             say(t('account.password_done'));
           } catch (refused) {
-            if (refused instanceof Refused && [404, 405].includes(refused.status)) box.remove();
             const fields = refused.errors?.map((one) => `${one.field}: ${one.reason}`).join(' · ');
             text(fault, fields || refused.message);
           }
@@ -129,10 +132,10 @@ export class AccountPage extends HTMLElement {
     const rows = h('ul.people');
     const made = h('div');
     const show = async () => {
-      const answer = await get(list.path).catch(() => null);
-      const entries = Array.isArray(answer) ? answer : answer?.[list.name];
-      box.hidden = !entries;
-      rows.replaceChildren(...(entries ?? []).map((entry) => this.#row(list, entry, show)));
+      if (!(await offers(list.path))) return;
+      const entries = await get(list.path);
+      box.hidden = false;
+      rows.replaceChildren(...entries.map((entry) => this.#row(list, entry, show)));
     };
     box.append(rows, made, list.field ? creator(list, made, show) : '');
     show();

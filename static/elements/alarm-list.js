@@ -6,14 +6,9 @@ import { post } from '../api.js';
 import { attr, define, h } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
-import { age, word } from '../units.js';
-import { has, t } from '../words.js';
+import { age, alarmWords } from '../units.js';
+import { t } from '../words.js';
 import { say } from './toast-list.js';
-
-/** What an alarm means, in the page's language where it is a known one. */
-export function alarmWords(alarm) {
-  return has(`alarm.${alarm.code}`) ? t(`alarm.${alarm.code}`) : word(alarm.code);
-}
 
 export class AlarmList extends HTMLElement {
   #shape = '';
@@ -40,7 +35,7 @@ export class AlarmList extends HTMLElement {
       'div.alarm',
       { role: 'alert', 'data-seen': Boolean(by) },
       icon('alert'),
-      h('span', alarmWords({ code }), h('small', ` ${details}`)),
+      h('span', alarmWords(code), h('small', ` ${details}`)),
       by || !house.canControl(device) ? null : seen,
     );
   }

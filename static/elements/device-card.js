@@ -7,7 +7,7 @@ import { attr, define, h, text, token } from '../dom.js';
 import { house } from '../house.js';
 import { icon, kindIcon } from '../icons.js';
 import { bigReading, isHeating, isWarm, lightColour, mainSwitch, stateLine } from '../look.js';
-import { age, countdown, temperature } from '../units.js';
+import { age, alarmWords, countdown, temperature } from '../units.js';
 import { t } from '../words.js';
 import './power-switch.js';
 
@@ -93,7 +93,9 @@ export class DeviceCard extends HTMLElement {
   tick(device = house.device(this.#id)) {
     if (!device) return;
     let note = '';
+    const [alarm] = device.alarms ?? [];
     if (house.waiting(device.id)) note = t('card.waiting');
+    else if (alarm) note = alarmWords(alarm.code);
     else if (!device.connected) {
       note = device.last_seen
         ? t('card.offline_for', { age: age(device.last_seen, house.now()) })

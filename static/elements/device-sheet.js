@@ -105,7 +105,7 @@ export class DeviceSheet extends HTMLElement {
     );
     this.#tabs.addEventListener('keydown', (event) => this.#walk(event));
     const people = this.#tabs.querySelector('[data-part=share-list]');
-    if (people) hideUnless(people, device.id);
+    if (people) hideUnless(people, offers('/devices/{id}/grants'));
   }
 
   #walk(event) {
@@ -171,12 +171,10 @@ export class DeviceSheet extends HTMLElement {
   }
 }
 
-let sharing = null;
-/** A server that can't share answers 404 for the list of grants: asked once. */
-async function hideUnless(tab, id) {
+/** Hides what belongs to an ability of the server until it is known to have it. */
+async function hideUnless(tab, offered) {
   tab.hidden = true;
-  sharing ??= offers(`/devices/${id}/grants`);
-  tab.hidden = !(await sharing);
+  tab.hidden = !(await offered);
 }
 
 define('device-sheet', DeviceSheet);

@@ -8,7 +8,7 @@ import { attr, define, h } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
 import { has, t } from '../words.js';
-import { title } from '../units.js';
+import { alarmWords, title } from '../units.js';
 import { watchForNews } from '../notify.js';
 import { say } from './toast-list.js';
 import './home-grid.js';
@@ -200,11 +200,10 @@ export class HearthApp extends HTMLElement {
     say(t('failed', { name: device.description, what, why }), { tone: 'bad' });
   }
 
-  async #alarm({ id, alarm }) {
+  #alarm({ id, alarm }) {
     const device = house.device(id);
     if (!device) return;
-    const { alarmWords } = await import('./alarm-list.js');
-    const words = alarmWords(alarm);
+    const words = alarmWords(alarm.code);
     house.dispatchEvent(new CustomEvent('alarm-words', { detail: { device, words } }));
     say(`${device.description}: ${words}`, {
       tone: 'bad',

@@ -23,6 +23,7 @@ const SPANS = [
 ];
 const REST_MS = 250; // after the last zoom step, before fetching
 const NOW_MS = 15_000; // a span that ends this close to now follows the clock
+const POINTS = 400; // about one a pixel of the chart
 const DRAWN = ['number', 'integer', 'bool'];
 const BESIDE = {
   water_c: [
@@ -47,7 +48,11 @@ export class HistoryView extends HTMLElement {
   #note = h('p.hint', { role: 'status' });
   #spans;
   #names;
+  #events = []; // heard while this is open: "timer_done" and the like, as marks
   #hear = ({ detail }) => this.#live(detail);
+  #mark = ({ detail }) => {
+    if (detail.id === this.#device.id) this.#events.push({ t: house.now() });
+  };
 
   follow(device) {
     this.#device = device;
@@ -90,6 +95,7 @@ export class HistoryView extends HTMLElement {
     );
     this.#chart.addEventListener('range', ({ detail }) => this.#ranged(detail));
     house.addEventListener('delta', this.#hear);
+    house.addEventListener('event', this.#mark);
     const first = drawn.find(([name]) => name in BESIDE) ?? drawn[0];
     this.#to = house.now();
     this.#from = this.#to - HOUR_MS;
@@ -98,6 +104,7 @@ export class HistoryView extends HTMLElement {
 
   disconnectedCallback() {
     house.removeEventListener('delta', this.#hear);
+    house.removeEventListener('event', this.#mark);
     clearTimeout(this.#timer);
   }
 
@@ -145,6 +152,7 @@ export class HistoryView extends HTMLElement {
       property: name,
       from: Math.floor(this.#from),
       to: Math.ceil(Math.min(this.#to, house.now())),
+      points: POINTS,
     });
     return `/devices/${this.#device.id}/history?${asked}`;
   }
@@ -163,7 +171,7 @@ export class HistoryView extends HTMLElement {
       ]);
       if (turn !== this.#turn) return;
       this.#points = main.points.map(bucket);
-      this.#step = main.step;
+      this.#step = main.step * 1000;
       this.#lines = rest.map((one, at) => ({
         points: one.points.map(bucket),
         tone: beside[at][1],
@@ -207,6 +215,7 @@ export class HistoryView extends HTMLElement {
     this.#chart.draw({
       points: this.#points,
       lines: this.#lines,
+      events: this.#events,
       from: this.#from,
       to: this.#to,
       step: this.#step,
@@ -260,7 +269,7 @@ export class HistoryView extends HTMLElement {
 
 /** A raw value or a bucket, as a bucket. */
 function bucket(point) {
-  const mean = Number(point.mean ?? point.value ?? point.v);
+  const mean = Number(point.mean ?? point.value);
   return {
     t: point.t,
     mean,
