@@ -1,0 +1,19 @@
+# What CI runs.
+check:
+    bash tests/all.sh
+
+# Server, page and simulated devices.
+dev:
+    cargo run -- demo
+
+# The seeded town over the pure states: just sim 42
+sim SEED="1":
+    HEARTH_SEED={{SEED}} cargo test --lib simulation
+
+# Criterion benches.
+bench:
+    cargo bench
+
+# Beside Mosquitto, in the same run.
+bench-peers *ARGS:
+    bash benches/peers.sh {{ARGS}}
