@@ -14,6 +14,7 @@ use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
 
 use crate::host::now_ms;
+use crate::kind::Watch;
 use crate::model::{Command, Device, DeviceId};
 use crate::store::{self, Batch};
 
@@ -38,6 +39,9 @@ pub async fn start(
     Ok(actor)
 }
 
+/// After so many commands those that ended long ago are forgotten: it reads them all.
+const PRUNE_EVERY: u32 = 32;
+
 struct DeviceActor;
 
 /// The actor's hands: what it needs to carry effects out.
@@ -50,6 +54,8 @@ struct Running {
     shell: Shell,
     state: Option<DeviceState>,
     link: Option<Link>,
+    /// Commands since old ones were last forgotten.
+    unpruned: u32,
     alarm_clock: Option<(i64, JoinHandle<Result<(), MessagingErr<DeviceMsg>>>)>,
 }
 
@@ -63,7 +69,7 @@ impl Actor for DeviceActor {
         _: ActorRef<DeviceMsg>,
         shell: Shell,
     ) -> Result<Running, ActorProcessingErr> {
-        Ok(Running { shell, state: None, link: None, alarm_clock: None })
+        Ok(Running { shell, state: None, link: None, unpruned: 0, alarm_clock: None })
     }
 
     async fn handle(
@@ -154,8 +160,21 @@ impl Running {
         let Some(device) = store::devices::get(&floor.store, *id)? else { return Ok(false) };
         let kind = floor.kinds.get_or_plain(&device.kind);
         let open = store::devices::open_commands(&floor.store, *id)?;
-        self.state = Some(DeviceState::new(device, open, kind, floor.idle_ms, now_ms()));
+        let watch = store::devices::watch(&floor.store, *id)?;
+        self.state = Some(DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms()));
+        self.prune();
         Ok(true)
+    }
+
+    /// Forgets commands that ended long ago. Nobody waits for it, and what fails is done next time.
+    fn prune(&self) {
+        let Shell { id, floor } = &self.shell;
+        let mut batch = Batch::new();
+        match store::devices::prune_commands(&floor.store, &mut batch, *id) {
+            Ok(0) => {}
+            Ok(_) => floor.store.commit_then(batch, |_| ()),
+            Err(error) => tracing::warn!(%id, %error, "old commands stay"),
+        }
     }
 
     async fn attach(
@@ -167,7 +186,7 @@ impl Running {
     ) -> Result<Attached, DeviceError> {
         let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
         if let Some(device) = state.to_mark() {
-            commit(&self.shell.floor, &device, &[]).await?;
+            commit(&self.shell.floor, batch(&device, &Watch::default(), &[])).await?;
             state.marked();
         }
         if let Some(older) = self.link.replace(link.clone()) {
@@ -197,8 +216,17 @@ impl Running {
     ) -> Result<View, DeviceError> {
         let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
         if let Some(change) = change {
-            commit(&self.shell.floor, &change.device, &change.rows).await?;
+            let (device, rows) = (&change.device, &change.rows);
+            commit(&self.shell.floor, batch(device, &Watch::default(), rows)).await?;
+            let commands = u32::try_from(change.rows.len()).unwrap_or(u32::MAX);
             state.apply(change, now_ms, out);
+            let view = state.view();
+            self.unpruned = self.unpruned.saturating_add(commands);
+            if self.unpruned >= PRUNE_EVERY {
+                self.unpruned = 0;
+                self.prune();
+            }
+            return Ok(view);
         }
         Ok(state.view())
     }
@@ -237,9 +265,9 @@ impl Running {
                 DeviceEffect::Send(message) => self.send(message),
                 DeviceEffect::Confirm(receipt) => receipt.confirm(),
                 DeviceEffect::Record(sample) => floor.stats.record(sample.of(self.shell.id)),
-                DeviceEffect::Save { number, device, commands } => {
+                DeviceEffect::Save { number, device, watch, commands } => {
                     let (myself, rev) = (myself.clone(), device.rev);
-                    floor.store.commit_then(batch(&device, &commands), move |done| {
+                    floor.store.commit_then(batch(&device, &watch, &commands), move |done| {
                         let safe = done.is_ok();
                         if myself.cast(DeviceMsg::Saved(number, rev, safe)).is_err() {
                             tracing::debug!("a write ended after its device actor");
@@ -274,28 +302,26 @@ impl Running {
     /// The house closes, or the actor retires: the link ends, and the device is written as it is.
     async fn close(&mut self) -> Result<(), ActorProcessingErr> {
         self.end_link(LinkEnd::ShuttingDown, now_ms(), &mut Effects::new());
-        if let Some(device) = self.state.as_ref().and_then(DeviceState::unwritten) {
-            commit(&self.shell.floor, &device, &[]).await?;
+        if let Some((device, watch)) = self.state.as_ref().and_then(DeviceState::unwritten) {
+            commit(&self.shell.floor, batch(device, watch, &[])).await?;
         }
         Ok(())
     }
 }
 
-fn batch(device: &Device, commands: &[Command]) -> Batch {
+/// An idle watch leaves the stored one as it is.
+fn batch(device: &Device, watch: &Watch, commands: &[Command]) -> Batch {
     let mut batch = Batch::new();
     store::devices::put(&mut batch, device);
+    store::devices::put_watch(&mut batch, device.id, watch);
     for command in commands {
         store::devices::put_command(&mut batch, device.id, command);
     }
     batch
 }
 
-async fn commit(
-    floor: &DeviceFloor,
-    device: &Device,
-    commands: &[Command],
-) -> Result<(), DeviceError> {
-    floor.store.commit(batch(device, commands)).await.map_err(not_stored)
+async fn commit(floor: &DeviceFloor, batch: Batch) -> Result<(), DeviceError> {
+    floor.store.commit(batch).await.map_err(not_stored)
 }
 
 fn not_stored(error: impl std::fmt::Display) -> DeviceError {

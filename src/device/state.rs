@@ -36,6 +36,8 @@ pub enum DeviceEffect {
         number: u64,
         /// The device as it is to be stored.
         device: Box<Device>,
+        /// What is watched of it, to be stored with it.
+        watch: Watch,
         /// Rows of its commands that changed.
         commands: Vec<Command>,
     },
@@ -70,6 +72,8 @@ pub struct DeviceState {
     pub(super) kind: Arc<Kind>,
     pub(super) open: OpenCommands,
     watch: Watch,
+    /// Whether the store knows that the watch wants to be woken.
+    timed: bool,
     shown: View,
     link: Option<LinkState>,
     saving: Saving,
@@ -92,11 +96,13 @@ struct LinkState {
 }
 
 impl DeviceState {
-    /// Takes over what the store knows. `idle_ms`: how long the actor stays with nothing in hand.
+    /// Takes over what the store knows: the device, its open commands and what was watched of it.
+    /// `idle_ms`: how long the actor stays with nothing in hand.
     #[must_use]
     pub fn new(
         mut device: Device,
         open: Vec<Command>,
+        watch: Option<Watch>,
         kind: Arc<Kind>,
         idle_ms: i64,
         now_ms: i64,
@@ -107,13 +113,15 @@ impl DeviceState {
             device.rev += REV_AHEAD_MAX;
             saving.now(now_ms);
         }
-        let watch = kind.watch();
+        let fresh = kind.watch();
+        let watch = watch.filter(|_| !fresh.is_idle()).unwrap_or(fresh);
         let shown = View::of(&device, &kind, false, &kind.derived(&watch, &device, now_ms));
         Self {
             saved_rev,
             device,
             kind,
             open: OpenCommands::remembered(open),
+            timed: watch.wake_ms().is_some(),
             watch,
             shown,
             link: None,
@@ -150,8 +158,8 @@ impl DeviceState {
 
     /// The device as it is to be written before its actor ends, if that is not done yet.
     #[must_use]
-    pub fn unwritten(&self) -> Option<Device> {
-        (!self.saving.is_idle()).then(|| self.device.clone())
+    pub fn unwritten(&self) -> Option<(&Device, &Watch)> {
+        (!self.saving.is_idle()).then_some((&self.device, &self.watch))
     }
 
     /// What [`Self::to_mark`] gave is durable.
@@ -391,14 +399,18 @@ impl DeviceState {
         self.look_at_alarms(now_ms);
         self.tell_changes(permit, now_ms, out);
         if let Some((number, commands)) = self.saving.start(now_ms) {
-            let device = Box::new(self.device.clone());
-            out.push(DeviceEffect::Save { number, device, commands });
+            let (device, watch) = (Box::new(self.device.clone()), self.watch.clone());
+            out.push(DeviceEffect::Save { number, device, watch, commands });
         }
         self.converge(out);
     }
 
     fn look_at_alarms(&mut self, now_ms: i64) {
         let changes = self.watch.observe(&self.device, self.link.is_some(), now_ms);
+        let timed = self.watch.wake_ms().is_some();
+        if std::mem::replace(&mut self.timed, timed) != timed {
+            self.saving.soon(now_ms);
+        }
         if changes.is_empty() {
             return;
         }

@@ -45,6 +45,14 @@ impl Watch {
         self.0.as_ref().and_then(|cook| cook.next_check_ms())
     }
 
+    /// When to look at the device after a restart of the server, Unix milliseconds: one that was
+    /// at work may have fallen silent meanwhile, and nothing would tell.
+    #[must_use]
+    pub fn wake_ms(&self) -> Option<i64> {
+        let at_work = self.0.as_ref().is_some_and(|cook| cook.is_at_work());
+        self.next_check_ms().or_else(|| at_work.then_some(0))
+    }
+
     pub(super) fn derived(&self, device: &Device, now_ms: i64) -> Map<String, Json> {
         self.0.as_ref().map_or_else(Map::new, |cook| cook.derived(device, now_ms))
     }

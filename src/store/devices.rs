@@ -3,6 +3,7 @@
 //! Functions that write add to a batch of the caller's, so that what belongs together is
 //! committed together.
 
+use crate::kind::Watch;
 use crate::model::{Command, Device, DeviceId, Grant, UserId};
 
 use super::record::Record;
@@ -16,6 +17,10 @@ impl Record for Device {
 }
 
 impl Record for Command {
+    const VERSION: u8 = 1;
+}
+
+impl Record for Watch {
     const VERSION: u8 = 1;
 }
 
@@ -45,6 +50,10 @@ fn open_command_key(device: DeviceId, rev: u64) -> Key {
 
 fn timer_key(device: DeviceId) -> Key {
     Key::new(Table::Timer).id(device.0)
+}
+
+fn watch_key(device: DeviceId) -> Key {
+    Key::new(Table::Watch).id(device.0)
 }
 
 fn grant_key(device: DeviceId, user: UserId) -> Key {
@@ -180,6 +189,30 @@ pub fn put_timer(batch: &mut Batch, device: DeviceId, wake_ms: Option<i64>) {
     };
 }
 
+/// Keeps what is watched of the device, and when it is to be looked at again. A kind of which
+/// nothing is watched costs no row.
+pub fn put_watch(batch: &mut Batch, device: DeviceId, watch: &Watch) {
+    if !watch.is_idle() {
+        batch.put(watch_key(device), watch);
+        put_timer(batch, device, watch.wake_ms());
+    }
+}
+
+/// What was watched of the device so far. A watch of another release is none: it is a judgement on
+/// the last minutes, and is made anew.
+///
+/// # Errors
+/// [`ReadError`]
+pub fn watch(store: &Store, device: DeviceId) -> Result<Option<Watch>, ReadError> {
+    match store.record(&watch_key(device)) {
+        Err(ReadError::BadRecord(error)) => {
+            tracing::warn!(%error, "what was watched of a device is begun anew");
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Timer(i64);
 
@@ -261,7 +294,7 @@ pub fn shared_with(
     Ok(last_ids(&store.page(&prefix, after.as_ref(), limit)?).map(DeviceId).collect())
 }
 
-/// Takes the device away with all that belongs to it: secret, commands, timer, grants.
+/// Takes the device away with all that belongs to it: secret, commands, timer, watch, grants.
 ///
 /// # Errors
 /// [`ReadError`]
@@ -275,6 +308,7 @@ pub fn remove(
     batch.remove(owned_key(owner, device));
     batch.remove(secret_key(device));
     batch.remove(timer_key(device));
+    batch.remove(watch_key(device));
     for rev in last_ids(&store.page(&commands_of(device), None, PAGE_ROWS_MAX)?) {
         batch.remove(commands_of(device).id(rev));
         batch.remove(open_command_key(device, rev));

@@ -43,6 +43,8 @@ pub enum Table {
     Grant = 38,
     /// user, device -> nothing: the devices that others share with a user.
     Shared = 39,
+    /// device -> what the server keeps an eye on while it works.
+    Watch = 40,
     /// user, topic hash -> retained message.
     Retained = 48,
     /// user, client hash -> session of a topic space's client.
@@ -51,7 +53,7 @@ pub enum Table {
     Part = 255,
 }
 
-const TABLES: [Table; 19] = [
+const TABLES: [Table; 20] = [
     Table::Meta,
     Table::User,
     Table::UserName,
@@ -68,6 +70,7 @@ const TABLES: [Table; 19] = [
     Table::Timer,
     Table::Grant,
     Table::Shared,
+    Table::Watch,
     Table::Retained,
     Table::SpaceSession,
     Table::Part,

@@ -10,6 +10,8 @@ use crate::model::{DeviceId, Phase, Via};
 use crate::supervision::outbox::outbox;
 use crate::supervision::permit::Permits;
 
+mod restart;
+
 const LINK: LinkId = LinkId(1);
 const IDLE_MS: i64 = 30_000;
 
@@ -22,6 +24,7 @@ struct Bench {
     set: Option<u64>,
     store_works: bool,
     stored: Option<(Device, Vec<Command>)>,
+    stored_watch: Option<Watch>,
     confirmed: usize,
 }
 
@@ -31,13 +34,14 @@ impl Bench {
         let (owner, name) = (UserId(1), kind.name.clone());
         let device = Device::new(DeviceId(7), owner, name, "Bob's \"lamp\"".into(), None, 0);
         Self {
-            state: DeviceState::new(device, Vec::new(), kind, IDLE_MS, 0),
+            state: DeviceState::new(device, Vec::new(), None, kind, IDLE_MS, 0),
             now_ms: 0,
             told: Vec::new(),
             sent: Vec::new(),
             set: None,
             store_works: true,
             stored: None,
+            stored_watch: None,
             confirmed: 0,
         }
     }
@@ -56,10 +60,11 @@ impl Bench {
                     self.sent.push(serde_json::from_slice(&payload).unwrap());
                     self.set = Some(number);
                 }
-                DeviceEffect::Save { number, device, commands } => {
+                DeviceEffect::Save { number, device, watch, commands } => {
                     let (safe, rev) = (self.store_works, device.rev);
                     if safe {
                         self.stored = Some((*device, commands));
+                        self.stored_watch = Some(watch);
                     }
                     self.act(|state, now, out| state.saved(number, rev, safe, now, out));
                 }
@@ -332,7 +337,7 @@ fn no_revision_names_two_states_even_if_the_house_falls_before_it_is_written() {
     }
     let told = bench.state.device.rev;
     let kind = bench.state.kind.clone();
-    let next = DeviceState::new(marked, Vec::new(), kind, IDLE_MS, 0);
+    let next = DeviceState::new(marked, Vec::new(), None, kind, IDLE_MS, 0);
     assert!(next.device.rev >= told, "{} after {told}", next.device.rev);
 }
 

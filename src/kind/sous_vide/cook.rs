@@ -83,6 +83,12 @@ impl Cook {
         self.alarms.next_ms()
     }
 
+    /// Whether the cooker heats, as far as is known: then its silence means something.
+    #[must_use]
+    pub const fn is_at_work(&self) -> bool {
+        self.toward.is_some()
+    }
+
     /// Follows the cooker's phase and target.
     fn turn(&mut self, device: &Device, target_c: Option<f64>, now_ms: i64) {
         let was_c = self.toward.map(|(target_c, _)| target_c);
