@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod gateway;
 pub mod serve;
 pub mod town;
 pub mod user;
@@ -43,6 +44,8 @@ enum Command {
     User(user::User),
     /// Fills an empty store with accounts and devices for load tests.
     Town(town::Town),
+    /// Carries a board that only has a serial line to the server.
+    Gateway(gateway::Gateway),
     /// Checks the configuration and lists everything that is wrong with it.
     CheckConfig,
 }
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Serve => serve::run(&args.common),
         Command::User(user) => user.run(&args.common),
         Command::Town(town) => town.run(&args.common),
+        Command::Gateway(gateway) => gateway.run(&args.common),
         Command::CheckConfig => check_config(&args.common),
     };
     match done {

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod tree;
 
+pub mod gateway;
 pub mod http;
 pub mod mqtt;
 

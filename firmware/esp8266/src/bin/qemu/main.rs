@@ -9,7 +9,7 @@
 mod host;
 
 use esp8266_hal::prelude::*;
-use esp8266_hal::target::Peripherals;
+use esp8266_hal::target::{Peripherals, GPIO};
 use hearth_device::app::{Cooker, CookerConfig, Lamp, LampConfig, Outputs};
 use hearth_device::bath::Bath;
 use hearth_device::record::{Provision, Saved};
@@ -26,6 +26,9 @@ use host::Console;
 const CYCLES_PER_MS: u32 = 40_000;
 /// How often the simulated sensor gives a reading, in ms.
 const READING_MS: u64 = 800;
+
+/// The relay's bit in the GPIO registers.
+const RELAY: u32 = 1 << 5;
 
 #[entry]
 fn main() -> ! {
@@ -104,6 +107,9 @@ impl Board for Emulated {
         if self.is_on != outputs.relay {
             self.is_on = outputs.relay;
             self.relay.set(outputs.relay);
+            let bit = if outputs.relay { RELAY } else { 0 };
+            // SAFETY: plain memory here. The chip's own logic would now set this register.
+            unsafe { (*GPIO::ptr()).gpio_out.write(|w| w.bits(bit)) };
         }
     }
 

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# The firmware's ladder: from the core's tests on this machine to a click in a browser that
+# closes the relay of an emulated chip. Each rung stands on the one before.
+#
+#   bash firmware/check.sh [RUNG...]      all, or only those named below
+#
+# Ends with "N passed, N failed". A rung is skipped only with its reason, where something that
+# isn't Hearth's (Debian's packages) can't be had here. HEARTH names the server's binary;
+# without it target/release/hearth or target/debug/hearth, else it is built.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+board=$here/esp8266
+images=$board/target/xtensa-esp8266-none-elf/release
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+passed=0 failed=0 skipped=0
+wanted=("$@")
+
+# What may be used of the chip, in bytes. DRAM is 80 KiB with the stack, and the network, which
+# lives on the stack, takes about 12; IRAM is 32 KiB; a flash window is 1 MiB.
+dram_max=24576 iram_max=8192 flash_max=131072
+
+rung() { # name, command...
+  local name=$1; shift
+  if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
+  local started=$SECONDS
+  "$@" >"$logs/$name" 2>&1
+  local status=$?
+  case $status in
+    0) passed=$((passed + 1)); printf 'ok      %-10s %4d s\n' "$name" $((SECONDS - started)) ;;
+    3) skipped=$((skipped + 1)); printf 'skipped %-10s %s\n' "$name" "$(tail -1 "$logs/$name")"; return ;;
+    *) failed=$((failed + 1)); printf 'FAILED  %-10s %4d s\n' "$name" $((SECONDS - started)); tail -30 "$logs/$name" | sed 's/^/        /'; return ;;
+  esac
+  grep '^  ' "$logs/$name" | grep -v 'Compiling\|Finished\|Running\|Doc-tests\|Updating\|Locking\|Adding\|Download\|Blocking\|Checking' || true
+}
+
+# The board's tools: said once, then every rung that needs them says why it is skipped.
+tools= no_tools=
+get_tools() {
+  if tools=$("$here/toolchain.sh" ${HEARTH_TOOLCHAIN:+"$HEARTH_TOOLCHAIN"} 2>"$logs/toolchain"); then return; fi
+  no_tools=$(tail -1 "$logs/toolchain")
+}
+need_tools() { [ -n "$tools" ] || { echo "$no_tools"; exit 3; }; }
+
+core() ( # formatting, lints, unit and property tests, a million damaged inputs
+  cd "$here/core" || exit 1
+  cargo fmt --check || exit 1
+  cargo clippy -q --all-targets -- -D warnings || exit 1
+  cargo test 2>&1 | tee "$logs/core.out" || exit 1
+  awk '/^test result/ { n += $4 } END { print "  " n " tests of the core" }' "$logs/core.out"
+)
+
+types() ( # the board's crates on this machine's own compiler: errors without any toolchain
+  cd "$board" || exit 1
+  RUSTC_BOOTSTRAP=1 cargo check --locked 2>&1 | tee "$logs/types.out" || exit 1
+  ! grep -q '^warning' "$logs/types.out" || exit 1
+  echo "  light, sousvide and qemu are well typed"
+)
+
+images() ( # every image for the chip, within its memory
+  need_tools
+  "$board/build.sh" || exit 1
+  for image in light sousvide qemu; do
+    read -r dram iram flash < <("$tools/xtensa-lx106-elf-size" -A "$images/$image" | awk '
+      /^\.(rodata|data|bss|noinit)/ { dram += $2 } /^\.(vectors|rwtext)/ { iram += $2 }
+      /^\.text / { flash += $2 } /^\.(rodata|data)/ { flash += $2 } END { print dram, iram, flash + iram }')
+    echo "  $image: DRAM $dram of $dram_max, IRAM $iram of $iram_max, flash $flash of $flash_max bytes"
+    [ "$dram" -le $dram_max ] && [ "$iram" -le $iram_max ] && [ "$flash" -le $flash_max ] || exit 1
+  done
+)
+
+start() { printf '0x%s' "$("$tools/xtensa-lx106-elf-nm" "$images/$1" | awk '$3 == "_qemu_start" { print $1 }')"; }
+export_machine() {
+  export QEMU=$tools/qemu-system-xtensa IMAGES=$images
+  export ENTRY_qemu ENTRY_light ENTRY_sousvide
+  ENTRY_qemu=$(start qemu) ENTRY_light=$(start light) ENTRY_sousvide=$(start sousvide)
+}
+
+selftest() ( # the core's own checks on the emulated chip: the same bits as here
+  need_tools
+  timeout 120 "$tools/qemu-system-xtensa" -M sim -cpu lx106 -display none -monitor none \
+    -semihosting-config enable=on,arg=hearth,arg=selftest -serial stdio \
+    -device loader,file="$images/qemu" -device loader,addr="$(start qemu)",cpu-num=0 \
+    </dev/null | sed 's/^/  /'
+  exit "${PIPESTATUS[0]}"
+)
+
+ladder() ( # a rung of hearth-ladder
+  cd "$here/ladder" || exit 1
+  cargo build -q --locked || exit 1
+  timeout 240 "$here/ladder/target/debug/hearth-ladder" "$1"
+)
+
+house() { # the server's binary
+  if [ -z "${HEARTH:-}" ]; then
+    for built in "$root/target/release/hearth" "$root/target/debug/hearth"; do
+      if [ -x "$built" ] && "$built" gateway --help >/dev/null 2>&1; then HEARTH=$built; break; fi
+    done
+  fi
+  if [ -z "${HEARTH:-}" ]; then
+    (cd "$root" && cargo build) || return 1
+    HEARTH=$root/target/debug/hearth
+  fi
+  export HEARTH
+}
+with_house() ( house && ladder "$1" )
+on_machine() ( need_tools; export_machine; ladder "$1" )
+on_machine_with_house() ( need_tools; house && export_machine && ladder "$1" )
+
+get_tools
+rung core      core
+rung types     types
+rung images    images
+rung selftest  selftest
+rung boot      on_machine boot
+rung cook      with_house cook
+rung faults    with_house faults
+rung emulated  on_machine_with_house emulated
+
+[ $skipped -eq 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

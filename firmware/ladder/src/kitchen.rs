@@ -1,0 +1,283 @@
+//! A simulated cooker on a real connection: the chip's own core, faster than time.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use hearth_device::app::{App, Cooker, CookerConfig, Inputs, Outputs};
+use hearth_device::bath::Bath;
+use hearth_device::contract::topic;
+use hearth_device::mqtt::{Event, Options, Session};
+use hearth_device::record::Saved;
+use hearth_device::safety::ProbeFault;
+use hearth_device::units::{MilliC, PerMille};
+
+use crate::browser::NewDevice;
+
+/// How much faster than time.
+pub(crate) const SPEED: u64 = 600;
+/// One step of the device, in ms of its own time.
+const STEP_MS: u64 = 500;
+
+/// What happens to the kitchen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happens {
+    /// The network is gone for so long, in minutes of the kitchen's time.
+    NoNetwork(u64),
+    /// The sensor says this, whatever the water is.
+    Probe(Option<Result<MilliC, ProbeFault>>),
+    /// The sensor stays at what it says now.
+    Freeze,
+    /// The element's power, in W.
+    Power(u32),
+    /// The water's temperature.
+    Water(MilliC),
+    /// The float switch.
+    LowWater(bool),
+    /// The button is held for so long, in seconds.
+    Press(u64),
+    /// The power is gone for so long, in seconds; whether the device finds out how long.
+    NoPower(u64, bool),
+}
+
+/// What the kitchen's meter counted since it was asked last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Meter {
+    /// Seconds with the relay closed.
+    pub(crate) heated_s: u64,
+    /// Seconds without the server.
+    pub(crate) offline_s: u64,
+}
+
+/// The kitchen, in a thread of its own.
+pub(crate) struct Kitchen {
+    orders: Option<Sender<(Happens, Sender<Meter>)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Kitchen {
+    /// Plugs the cooker in.
+    pub(crate) fn open(server: &str, device: &NewDevice) -> Self {
+        let (orders, inbox) = channel();
+        let (server, id, secret) = (server.to_owned(), device.id, device.secret.clone());
+        let thread = std::thread::spawn(move || run(&server, id, &secret, &inbox));
+        Self { orders: Some(orders), thread: Some(thread) }
+    }
+
+    /// Lets something happen; what the meter counted up to then.
+    pub(crate) fn let_happen(&self, happens: Happens) -> Meter {
+        let (answer, meter) = channel();
+        if let Some(orders) = &self.orders {
+            orders.send((happens, answer)).unwrap_or_default();
+        }
+        meter.recv_timeout(Duration::from_secs(5)).unwrap_or_default()
+    }
+}
+
+impl Drop for Kitchen {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap_or_default();
+        }
+    }
+}
+
+struct Device {
+    cooker: Cooker,
+    bath: Bath,
+    flash: Option<Saved>,
+    meter: Meter,
+    now_ms: u64,
+    epoch_ms: Option<u64>,
+    probe: Option<Result<MilliC, ProbeFault>>,
+    low_water: bool,
+    pressed_until_ms: u64,
+    no_network_until_ms: u64,
+}
+
+fn config() -> CookerConfig {
+    // Ten reports a second of real time are enough.
+    CookerConfig { report_heating_ms: 60_000, report_idle_ms: 60_000, ..CookerConfig::default() }
+}
+
+impl Device {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // A day ago: times that run faster must not end up in the future.
+        let epoch_ms = now.as_millis() as u64 - 86_400_000;
+        Self {
+            cooker: Cooker::new(config(), None),
+            bath: Bath { power_w: 2_000, ..Bath::default() },
+            flash: None,
+            meter: Meter::default(),
+            now_ms: 0,
+            epoch_ms: Some(epoch_ms),
+            probe: None,
+            low_water: false,
+            pressed_until_ms: 0,
+            no_network_until_ms: 0,
+        }
+    }
+
+    fn step(&mut self, online: bool, set: Option<&[u8]>) -> Outputs {
+        self.now_ms += STEP_MS;
+        let inputs = Inputs {
+            online,
+            unix_ms: self.epoch_ms.map(|epoch_ms| epoch_ms + self.now_ms),
+            set,
+            button: self.now_ms < self.pressed_until_ms,
+            probe: Some(self.probe.unwrap_or(Ok(self.bath.water()))),
+            low_water: self.low_water,
+            ..Inputs::default()
+        };
+        let outputs = self.cooker.step(self.now_ms, &inputs);
+        let share = if outputs.relay { PerMille::FULL } else { PerMille::ZERO };
+        self.bath.step(STEP_MS as u32, share);
+        self.flash = outputs.save.or(self.flash);
+        self.meter.heated_s += u64::from(outputs.relay && self.now_ms % 1_000 == 0);
+        self.meter.offline_s += u64::from(!online && self.now_ms % 1_000 == 0);
+        outputs
+    }
+
+    fn happens(&mut self, happens: Happens) {
+        match happens {
+            Happens::NoNetwork(minutes) => {
+                self.no_network_until_ms = self.now_ms + minutes * 60_000;
+            }
+            Happens::Probe(says) => self.probe = says,
+            Happens::Freeze => self.probe = self.cooker.water().map(Ok),
+            Happens::Power(power_w) => self.bath.power_w = power_w,
+            Happens::Water(water) => self.bath.pour(water),
+            Happens::LowWater(low) => self.low_water = low,
+            Happens::Press(seconds) => self.pressed_until_ms = self.now_ms + seconds * 1_000,
+            Happens::NoPower(seconds, knows_time) => {
+                for _ in 0..seconds {
+                    self.bath.step(1_000, PerMille::ZERO);
+                }
+                // The clock starts at 0 again; the time of day is found out anew, or not.
+                let away_ms = self.now_ms + seconds * 1_000;
+                self.epoch_ms =
+                    self.epoch_ms.filter(|_| knows_time).map(|epoch_ms| epoch_ms + away_ms);
+                self.now_ms = 0;
+                self.no_network_until_ms = 0;
+                self.cooker = Cooker::new(config(), self.flash.as_ref());
+            }
+        }
+    }
+}
+
+fn run(server: &str, id: u64, secret: &str, inbox: &Receiver<(Happens, Sender<Meter>)>) {
+    let username = id.to_string();
+    let filter = topic(id, "set");
+    let options = Options {
+        client: &username,
+        username: &username,
+        password: secret,
+        filter: filter.as_str(),
+        ..Options::default()
+    };
+    let mut session = Session::<1024, 8192>::new(options, id as u32);
+    let mut device = Device::new();
+    let mut link: Option<TcpStream> = None;
+    let started = Instant::now();
+    let mut lived_ms = 0;
+    loop {
+        match inbox.try_recv() {
+            Ok((happens, meter)) => {
+                meter.send(std::mem::take(&mut device.meter)).unwrap_or_default();
+                device.happens(happens);
+                if matches!(happens, Happens::NoPower(..)) {
+                    link = None;
+                    session.link_closed(real_ms(started));
+                }
+            }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return,
+        }
+        let now_ms = real_ms(started);
+        let connected = device.now_ms >= device.no_network_until_ms;
+        if link.is_none() && connected && session.wants_link(now_ms) {
+            link = dial(server, &mut session, now_ms);
+        }
+        let set = match exchange(&mut link, &mut session, now_ms, connected) {
+            Ok(set) => set,
+            Err(()) => {
+                link = None;
+                session.link_closed(now_ms);
+                None
+            }
+        };
+        let mut set = set.as_deref();
+        while lived_ms < now_ms * SPEED {
+            lived_ms += STEP_MS;
+            let outputs = device.step(session.is_online(), set.take());
+            for message in outputs.messages.iter() {
+                let topic = topic(id, message.topic.word());
+                let payload = message.payload.as_bytes();
+                let acknowledged = message.topic.is_acknowledged();
+                if session.publish(topic.as_str(), payload, acknowledged).is_err() {
+                    link = None;
+                    session.link_closed(now_ms);
+                }
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn dial<const RX: usize, const TX: usize>(
+    server: &str,
+    session: &mut Session<'_, RX, TX>,
+    now_ms: u64,
+) -> Option<TcpStream> {
+    let link = TcpStream::connect(server).ok().filter(|link| link.set_nonblocking(true).is_ok());
+    if link.is_none() || session.link_opened(now_ms).is_err() {
+        session.link_closed(now_ms);
+        return None;
+    }
+    link
+}
+
+/// Moves bytes; a `set` that came. An error is the end of the link.
+fn exchange<const RX: usize, const TX: usize>(
+    link: &mut Option<TcpStream>,
+    session: &mut Session<'_, RX, TX>,
+    now_ms: u64,
+    connected: bool,
+) -> Result<Option<Vec<u8>>, ()> {
+    let Some(link) = link else { return Ok(None) };
+    if !connected {
+        return Err(());
+    }
+    let mut bytes = [0; 512];
+    match link.read(&mut bytes) {
+        Ok(0) => return Err(()),
+        Ok(count) => {
+            session.receive(&bytes[..count]);
+        }
+        Err(fault) if fault.kind() == ErrorKind::WouldBlock => {}
+        Err(_) => return Err(()),
+    }
+    let mut set = None;
+    if let Some(Event::Message { payload, .. }) = session.poll(now_ms).map_err(drop)? {
+        set = Some(payload.to_vec());
+    }
+    loop {
+        let due = session.outgoing();
+        if due.is_empty() {
+            return Ok(set);
+        }
+        match link.write(due) {
+            Ok(count) => session.sent(now_ms, count),
+            Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(set),
+            Err(_) => return Err(()),
+        }
+    }
+}
+
+fn real_ms(started: Instant) -> u64 {
+    started.elapsed().as_millis() as u64
+}
