@@ -15,6 +15,7 @@
 mod actor;
 mod bits;
 mod chunk;
+pub mod csv;
 mod decimal;
 mod engine;
 mod folder;
@@ -25,6 +26,7 @@ mod query;
 mod rollup;
 mod seal;
 mod segment;
+pub mod svg;
 mod varint;
 mod wal;
 mod writer;

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
+
+use crate::supervision::thread;
 
 use super::handle::{House, StatsHandle};
 use super::writer::{self, Stop};
@@ -31,7 +33,8 @@ struct Stats;
 /// Its threads, which end when it does.
 struct Threads {
     stop: Arc<Stop>,
-    writer: Option<std::thread::JoinHandle<()>>,
+    /// Closed when they have ended.
+    ended: Option<oneshot::Receiver<()>>,
 }
 
 impl Drop for Threads {
@@ -64,12 +67,13 @@ impl Actor for Stats {
         house: Arc<House>,
     ) -> Result<Threads, ActorProcessingErr> {
         let stop = Arc::new(Stop::default());
-        let asked = stop.clone();
-        let writer = std::thread::Builder::new().name("history".into()).spawn(move || {
-            let _report = Report(me);
+        let (until_end, ended) = oneshot::channel();
+        let (asked, report) = (stop.clone(), Report { process: me, _until_end: until_end });
+        thread("history", move || {
+            let _report = report;
             writer::run(&house, &asked);
         })?;
-        Ok(Threads { stop, writer: Some(writer) })
+        Ok(Threads { stop, ended: Some(ended) })
     }
 
     async fn handle(
@@ -87,23 +91,28 @@ impl Actor for Stats {
         threads: &mut Threads,
     ) -> Result<(), ActorProcessingErr> {
         threads.stop.wish();
-        if let Some(writer) = threads.writer.take() {
-            let ended = spawn_blocking(move || writer.join());
-            if timeout(FAREWELL, ended).await.is_err() {
-                tracing::warn!("history didn't get to the disk in time");
-            }
+        if let Some(ended) = threads.ended.take()
+            && timeout(FAREWELL, ended).await.is_err()
+        {
+            tracing::warn!("history didn't get to the disk in time");
         }
         Ok(())
     }
 }
 
 /// Tells the actor that its thread ends, also when it panics.
-struct Report(ActorRef<StatsMsg>);
+struct Report {
+    process: ActorRef<StatsMsg>,
+    _until_end: oneshot::Sender<()>,
+}
 
 impl Drop for Report {
     fn drop(&mut self) {
-        if self.0.cast(StatsMsg::ThreadsEnded).is_err() {
+        if self.process.cast(StatsMsg::ThreadsEnded).is_err() {
             tracing::debug!("history ended after its process");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

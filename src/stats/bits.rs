@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_never_changes_costs_one_bit() {
-        assert_eq!(check(&[0; 8_000]), 1_000);
+        assert_eq!(check(&vec![0; 8_000]), 1_000);
     }
 
     #[test]

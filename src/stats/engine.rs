@@ -193,7 +193,9 @@ impl Engine {
         }
         for generation in frozen.iter().chain([&active]) {
             let chunks = generation.open().chunks(query.device, &query.property);
-            chunks.iter().for_each(|bytes| answer.readings(bytes));
+            for bytes in &chunks {
+                answer.readings(bytes);
+            }
         }
         answer.finish()
     }

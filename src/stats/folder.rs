@@ -102,7 +102,7 @@ impl Folder {
     }
 
     /// Makes a draft a unit of the archive, durably.
-    pub(super) fn commit(&self, draft: &Path, first: u64, last: u64) -> io::Result<Unit> {
+    pub(super) fn commit(draft: &Path, first: u64, last: u64) -> io::Result<Unit> {
         sync_dir(draft)?;
         let dir = draft.with_extension("");
         fs::rename(draft, &dir)?;

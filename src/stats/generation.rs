@@ -105,7 +105,9 @@ impl Generation {
                 self.log_bytes.store(log_bytes, Ordering::Relaxed);
                 self.dirty.store(true, Ordering::Release);
                 let mut open = self.write();
-                places.iter().for_each(|place| open.push(place.number, place.sample));
+                for place in &places {
+                    open.push(place.number, place.sample);
+                }
                 taken.kept = places.len() as u64;
             }
             Err(broken) => {

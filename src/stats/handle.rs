@@ -185,6 +185,7 @@ impl StatsHandle {
         let turn = timeout(PATIENCE, self.questions.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(StatsError::Unavailable) };
         let engine = self.house.engine()?;
+        #[expect(clippy::disallowed_methods, reason = "never more than `queries_max` at a time")]
         let answer = spawn_blocking(move || {
             let _turn = turn;
             question(&engine)

@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_full_chunk_makes_way_for_the_next() {
         let mut open = OpenChunks::default();
-        for t_ms in 0..i64::from(chunk::READINGS_MAX) * 2 + 1 {
+        for t_ms in 0..=i64::from(chunk::READINGS_MAX) * 2 {
             take(&mut open, &reading(1, "a", 0, t_ms, 1.0)).unwrap();
         }
         assert_eq!(open.chunks(1, "a").len(), 3);

@@ -327,7 +327,9 @@ mod tests {
     fn answer(resolution: Resolution, chunks: &[&[i64]]) -> History {
         let query = ask(5_000, 65_000, resolution);
         let mut answer = Answer::new(plan(&query, Retention::default(), 0), 5_000, 65_000);
-        chunks.iter().for_each(|times| answer.readings(&chunk_of(times)));
+        for times in chunks {
+            answer.readings(&chunk_of(times));
+        }
         answer.finish().unwrap()
     }
 

@@ -215,7 +215,9 @@ fn seal_series(
             for part in plain.chunks(usize::try_from(chunk::READINGS_MAX).unwrap_or(1)) {
                 let [first, others @ ..] = part else { continue };
                 let mut chunk = OpenChunk::new(digits, *first);
-                others.iter().for_each(|sample| chunk.push(*sample));
+                for sample in others {
+                    chunk.push(*sample);
+                }
                 let latest_ms = others.last().unwrap_or(first).t_ms;
                 draft.chunk(Tier::Raw, series, &chunk.encoded(), (first.t_ms, latest_ms))?;
             }

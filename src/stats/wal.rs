@@ -75,9 +75,9 @@ impl Frame {
     /// Fills in length and checksum.
     fn sealed(&mut self) -> &[u8] {
         if let Some((head, body)) = self.body.split_first_chunk_mut::<8>() {
-            let [a, b, c, d] = u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes();
-            let [e, f, g, h] = crc32c::crc32c(body).to_le_bytes();
-            *head = [a, b, c, d, e, f, g, h];
+            let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            let crc = crc32c::crc32c(body);
+            *head = (u64::from(len) | (u64::from(crc) << 32)).to_le_bytes();
         }
         &self.body
     }

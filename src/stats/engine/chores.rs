@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ impl Engine {
         let forgotten = self.forgotten();
         let pace = Pace::new(rest);
         let unit = seal::seal_day(segments, &draft, &self.config.retention, &forgotten, pace)
-            .and_then(|any| self.commit_or_drop(any, &draft, first, last))?;
+            .and_then(|any| commit_or_drop(any, &draft, first, last))?;
         self.archive(
             |archive| {
                 archive.runs.drain(..count);
@@ -108,7 +109,7 @@ impl Engine {
             .cloned()
             .collect();
         let unit = seal::join_hours(hours.iter(), &draft, &forgotten, Pace::new(rest))
-            .and_then(|any| self.commit_or_drop(any, &draft, first, last))?;
+            .and_then(|any| commit_or_drop(any, &draft, first, last))?;
         self.archive(
             |archive| {
                 archive.hours.truncate(kept);
@@ -144,20 +145,6 @@ impl Engine {
         old.iter().try_for_each(|segment| self.folder.remove(segment))
     }
 
-    fn commit_or_drop(
-        &self,
-        any: bool,
-        draft: &std::path::Path,
-        first: u64,
-        last: u64,
-    ) -> io::Result<Option<Unit>> {
-        if any {
-            return self.folder.commit(draft, first, last).map(Some);
-        }
-        fs::remove_dir_all(draft)?;
-        Ok(None)
-    }
-
     fn archive(&self, change: impl FnOnce(&mut Archive), flushed: bool) {
         self.change(|view| {
             change(Arc::make_mut(&mut view.archive));
@@ -181,6 +168,14 @@ pub(super) fn write_run(
     path.parent().map_or(Ok(()), crate::stats::folder::sync_dir)?;
     let segment = Arc::new(Segment::open(&path)?);
     Ok(Some(Run { generation: generation.number, segment }))
+}
+
+fn commit_or_drop(any: bool, draft: &Path, first: u64, last: u64) -> io::Result<Option<Unit>> {
+    if any {
+        return Folder::commit(draft, first, last).map(Some);
+    }
+    fs::remove_dir_all(draft)?;
+    Ok(None)
 }
 
 fn holds_any(unit: &Unit, devices: &HashSet<u64>) -> io::Result<bool> {

@@ -1,0 +1,83 @@
+//! What a picture must say, whatever it is given.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::stats::{Bucket, Point};
+
+/// 2026-11-23, 00:00 UTC.
+const MIDNIGHT_MS: i64 = 1_795_392_000_000;
+const HOUR_MS: i64 = 3_600_000;
+
+fn draw(history: &History, span_ms: i64) -> String {
+    let (from_ms, to_ms) = (MIDNIGHT_MS, MIDNIGHT_MS + span_ms);
+    let (title, unit) = ("Bob's <cooker> & co", "°C");
+    chart(&Chart { title, unit, from_ms, to_ms, offset_min: 60, width: 640, height: 240, history })
+}
+
+fn points(values: &[(i64, f64)]) -> History {
+    let point = |(t_ms, value): &(i64, f64)| Point { t_ms: MIDNIGHT_MS + t_ms, value: *value };
+    History::Points(values.iter().map(point).collect())
+}
+
+#[test]
+fn a_chart_has_its_title_axes_and_one_line() {
+    let values: Vec<_> =
+        (0..60).map(|i| (i * 60_000, 54.0 + f64::from(i32::try_from(i).unwrap()))).collect();
+    let svg = draw(&points(&values), HOUR_MS);
+    assert!(svg.contains("<title>Bob's &lt;cooker&gt; &amp; co</title>"), "{svg}");
+    assert!(svg.contains("between 54 and 113 °C, last 113.00 °C"));
+    assert!(svg.contains(">01:10<") && svg.contains(">60<") && svg.contains(">100<"), "{svg}");
+    assert_eq!(svg.matches("class=\"line\"").count(), 1);
+    assert_eq!(svg.matches("class=\"band\"").count(), 0);
+}
+
+#[test]
+fn buckets_have_a_band_and_silence_breaks_the_line() {
+    let bucket = |i: i64| {
+        let t_ms = MIDNIGHT_MS + i * HOUR_MS;
+        Bucket { t_ms, min: 1.0, mean: 2.0, max: 4.0, count: 6, last: 2.0 }
+    };
+    let buckets = (0..10).chain(20..24).map(bucket).collect();
+    let svg = draw(&History::Buckets { step_ms: HOUR_MS, buckets }, 24 * HOUR_MS);
+    assert_eq!(svg.matches("class=\"line\"").count(), 2);
+    assert_eq!(svg.matches("class=\"band\"").count(), 2);
+}
+
+#[test]
+fn nothing_at_all_still_is_a_picture() {
+    let svg = draw(&points(&[]), HOUR_MS);
+    assert!(svg.contains("no readings") && svg.ends_with("</svg>\n"));
+}
+
+#[test]
+fn days_are_those_of_the_calendar() {
+    let days = [
+        (0, (1970, 1, 1)),
+        (-1, (1969, 12, 31)),
+        (20_780, (2026, 11, 23)),
+        (11_016, (2000, 2, 29)),
+    ];
+    for (day, expected) in days {
+        assert_eq!(date(day), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_history_makes_a_broken_picture(
+        values in prop::collection::vec((0_i64..1 << 40, -1e15..1e15_f64), 0..50),
+        span_ms in 1_i64..1 << 40,
+        title: String,
+    ) {
+        let history = points(&values);
+        let (from_ms, to_ms) = (MIDNIGHT_MS, MIDNIGHT_MS + span_ms);
+        let svg = chart(&Chart {
+            title: &title, unit: "", from_ms, to_ms, offset_min: 0, width: 0, height: 9_999,
+            history: &history,
+        });
+        prop_assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        prop_assert!(svg.len() < 20_000);
+        prop_assert_eq!(svg.matches('<').count(), svg.matches('>').count());
+    }
+}
