@@ -6,7 +6,7 @@
 //! - The first failed write poisons an open tree for good: it must be opened again.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -97,10 +97,13 @@ impl Disk {
         Failure(error.to_string())
     }
 
-    /// Writes and syncs a little file: whether the disk takes anything at all.
+    /// Writes to a file (with a hole in it) just beyond where the log ends, and syncs it: whether
+    /// the disk takes what a log that is opened again will write.
     fn probe(&self) -> io::Result<()> {
+        let end = fs::metadata(self.folder.join(LOG_FILE))?.len();
         let path = self.folder.join("probe");
         let written = File::create(&path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(end))?;
             file.write_all(PROBE)?;
             file.sync_data()
         });
