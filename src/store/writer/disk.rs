@@ -177,6 +177,15 @@ impl Engine for Disk {
         opened.log.sync_data().map_err(|error| self.failed(&error))
     }
 
+    /// A write that fails on one of the engine's own threads isn't told to a `flush` that already
+    /// waits for it. A second `flush` finds the error, and tells them both.
+    fn nudge(&self) {
+        if let Ok(opened) = self.opened() {
+            // The one that waits reports the error.
+            drop(opened.tree.flush());
+        }
+    }
+
     fn recover(&mut self) -> Result<(), Failure> {
         self.ready()?;
         self.probe()?;
@@ -246,3 +255,6 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder)
 }
+
+#[cfg(test)]
+mod tests;
