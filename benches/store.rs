@@ -1,9 +1,11 @@
-//! What a committed write costs: `cargo bench --bench store [FOLDER]`.
+//! What a committed write costs: `cargo bench --bench store`.
 //!
-//! Values of 200 bytes under keys of 17. CPU is that of all threads of the process, from the
-//! kernel's own count; the times depend on the disk.
+//! Values of 200 bytes under keys of 17, spread over 100,000 devices. CPU is that of all threads
+//! of the process, as the kernel counts it; the times depend on the disk.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hearth::store::{Batch, Key, Store, Table};
@@ -18,11 +20,63 @@ fn cpu() -> Duration {
     Duration::from_nanos(tasks.flatten().map(|task| nanoseconds(task.path())).sum())
 }
 
-fn batch(number: u64, spread: u64) -> Batch {
+fn batch(number: u64) -> Batch {
     let mut batch = Batch::new();
-    let device = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % spread;
+    let device = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 100_000;
     batch.put_bytes(Key::new(Table::Device).id(device).id(0), vec![number as u8; 200]);
     batch
+}
+
+/// Prints one line: CPU of a write, times of a group or of a commit, µs.
+fn line(what: &str, writes: u64, groups: u64, cpu: Duration, mut times: Vec<Duration>) {
+    times.sort();
+    let cpu = cpu.as_secs_f64() * 1e6 / writes as f64;
+    let [p50, p99] = [50, 99].map(|part| times[(times.len() - 1) * part / 100].as_micros());
+    println!("{what:28} {writes:8} writes {groups:7} syncs {cpu:8.1} CPU {p50:7} p50 {p99:7} p99");
+}
+
+/// Groups of `size`, one after the other.
+async fn groups(store: &Store, size: u64, rounds: u64) {
+    let (before, start, mut times) = (store.figures().groups, cpu(), Vec::new());
+    for round in 0..rounds {
+        let asked = Instant::now();
+        let (tell, mut hear) = tokio::sync::mpsc::unbounded_channel();
+        for at in 0..size {
+            let tell = tell.clone();
+            store.commit_then(batch(round * size + at), move |result| drop(tell.send(result)));
+        }
+        drop(tell);
+        while let Some(result) = hear.recv().await {
+            result.expect("durable");
+        }
+        times.push(asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    let groups = store.figures().groups - before;
+    line(&format!("groups of {size}"), size * rounds, groups, cpu() - start, times);
+}
+
+/// Commits that come at a steady rate, each on its own.
+async fn steady(store: &Store, per_s: u64, seconds: u64) {
+    let (before, start) = (store.figures().groups, cpu());
+    let mut clock = tokio::time::interval(Duration::from_nanos(1_000_000_000 / per_s));
+    let times = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let left = Arc::new(AtomicU64::new(per_s * seconds));
+    for number in 0..per_s * seconds {
+        clock.tick().await;
+        let (times, left, asked) = (times.clone(), left.clone(), Instant::now());
+        store.commit_then(batch(number), move |result| {
+            result.expect("durable");
+            times.lock().expect("no panic").push(asked.elapsed());
+            left.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+    while left.load(Ordering::Relaxed) > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let groups = store.figures().groups - before;
+    let times = times.lock().expect("no panic").clone();
+    line(&format!("{per_s} a second"), per_s * seconds, groups, cpu() - start, times);
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -31,41 +85,16 @@ async fn main() {
     let (store, writer) = Store::open(folder.path()).expect("a store");
     let running = writer.clone();
     let thread = std::thread::spawn(move || running.run());
-    println!("group   rounds   CPU µs a write   p50 µs   p99 µs   µs a write");
-    for (group, rounds) in [(1, 4000), (8, 2000), (64, 1000), (1024, 100), (1, 4000)] {
-        let (cpu_before, before) = (cpu(), Instant::now());
-        let mut times = Vec::with_capacity(rounds);
-        for round in 0..rounds as u64 {
-            let start = Instant::now();
-            if group == 1 {
-                store.commit(batch(round, 100_000)).await.expect("durable");
-            } else {
-                let (tell, mut hear) = tokio::sync::mpsc::unbounded_channel();
-                for at in 0..group {
-                    let tell = tell.clone();
-                    let then = move |result| drop(tell.send(result));
-                    store.commit_then(batch(round * group + at, 100_000), then);
-                }
-                drop(tell);
-                while let Some(result) = hear.recv().await {
-                    result.expect("durable");
-                }
-            }
-            times.push(start.elapsed());
-        }
-        times.sort();
-        let writes = group * rounds as u64;
-        let each = |time: Duration| time.as_secs_f64() * 1e6 / writes as f64;
-        println!(
-            "{group:5} {rounds:8} {:16.1} {:8} {:8} {:12.1}",
-            each(cpu() - cpu_before),
-            times[times.len() / 2].as_micros(),
-            times[times.len() * 99 / 100].as_micros(),
-            each(before.elapsed()),
-        );
-    }
-    let figures = store.figures();
-    println!("{figures:?}");
+    groups(&store, 1024, 100).await;
+    groups(&store, 64, 300).await;
+    groups(&store, 1, 1000).await;
+    steady(&store, 500, 6).await;
+    steady(&store, 2000, 4).await;
+    steady(&store, 10_000, 2).await;
     writer.close();
-    thread.join().expect("the writer ends");
+    thread.join().expect("no panic").expect("the writer ends");
+    drop((store, writer));
+    let start = Instant::now();
+    drop(Store::open(folder.path()).expect("a store"));
+    println!("opened again in {} ms", start.elapsed().as_millis());
 }

@@ -20,8 +20,8 @@ use super::Writer;
 pub enum StoreMsg {
     /// The writer's thread is gone.
     WriterEnded {
-        /// It panicked; else another run has taken over.
-        panicked: bool,
+        /// What ended it, for the log.
+        why: String,
     },
 }
 
@@ -48,9 +48,13 @@ fn run_in_thread(writer: Writer, me: ActorRef<StoreMsg>) -> io::Result<oneshot::
     let (ends, ended) = oneshot::channel();
     thread::Builder::new().name("store-writer".into()).spawn(move || {
         // `Writer` leaves nothing half done that the next run doesn't find, see `writer::Books`.
-        let panicked = catch_unwind(AssertUnwindSafe(|| writer.run())).is_err();
-        // Neither is there any more when the actor is gone.
-        drop(me.cast(StoreMsg::WriterEnded { panicked }));
+        let why = match catch_unwind(AssertUnwindSafe(|| writer.run())) {
+            Ok(Ok(())) => "another run took over".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the writer panicked".to_owned(),
+        };
+        // An actor that is gone needs no word.
+        drop(me.cast(StoreMsg::WriterEnded { why }));
         drop(ends);
     })?;
     Ok(ended)
@@ -77,8 +81,8 @@ impl Actor for StoreActor {
         message: StoreMsg,
         _: &mut StoreState,
     ) -> Result<(), ActorProcessingErr> {
-        let StoreMsg::WriterEnded { panicked } = message;
-        Err(if panicked { "the writer panicked" } else { "another writer took over" }.into())
+        let StoreMsg::WriterEnded { why } = message;
+        Err(why.into())
     }
 
     async fn post_stop(

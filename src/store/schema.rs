@@ -77,3 +77,81 @@ fn write_version(engine: &dyn Engine, version: u32) -> Result<(), Failure> {
     engine.apply(&[(version_key(), Some(vec![0, a, b, c, d]))])?;
     engine.sync()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::writer::{Fault, Memory};
+    use std::cell::RefCell;
+
+    fn row(number: u64) -> Key {
+        Key::new(Table::Device).id(number)
+    }
+
+    fn put(engine: &dyn Engine, number: u64, value: u8) -> Result<(), Failure> {
+        engine.apply(&[(row(number), Some(vec![0, value]))])
+    }
+
+    const STEPS: &[Migration] = &[
+        Migration { from: 1, run: |engine| put(engine, 1, 1) },
+        Migration { from: 2, run: |engine| put(engine, 2, 2) },
+    ];
+
+    /// Brings `engine` to `target` by `STEPS`; the versions of which a copy was made.
+    fn bring(engine: &Memory, target: u32) -> (Result<(), OpenError>, Vec<u32>) {
+        let copies = RefCell::new(Vec::new());
+        let copy = |version| {
+            copies.borrow_mut().push(version);
+            PathBuf::new()
+        };
+        let result = bring_to(target, STEPS, engine, copy);
+        (result, copies.into_inner())
+    }
+
+    #[test]
+    fn an_empty_store_gets_the_newest_version_and_no_migration() {
+        let engine = Memory::default();
+        assert_eq!(bring(&engine, 3), (Ok(()), vec![]));
+        assert_eq!(read_version(&engine), Ok(Some(3)));
+        assert_eq!(engine.get(&row(1)), Ok(None));
+        assert_eq!(bring(&engine, 3), (Ok(()), vec![]));
+    }
+
+    #[test]
+    fn an_older_store_is_copied_and_goes_every_step() {
+        let engine = Memory::default();
+        write_version(&engine, 1).unwrap();
+        assert_eq!(bring(&engine, 3), (Ok(()), vec![1]));
+        assert_eq!(read_version(&engine), Ok(Some(3)));
+        assert_eq!(engine.get(&row(1)), Ok(Some(vec![0, 1])));
+        assert_eq!(engine.get(&row(2)), Ok(Some(vec![0, 2])));
+    }
+
+    #[test]
+    fn a_step_that_failed_is_taken_again_at_the_next_start() {
+        let mut engine = Memory::default();
+        write_version(&engine, 1).unwrap();
+        engine.fail(Some(Fault::Sync));
+        assert!(matches!(bring(&engine, 3).0, Err(OpenError::Migration { .. })));
+        engine.fail(None);
+        engine.recover().unwrap();
+        assert_eq!(read_version(&engine), Ok(Some(1)));
+        assert_eq!(bring(&engine, 3).0, Ok(()));
+        assert_eq!(engine.get(&row(2)), Ok(Some(vec![0, 2])));
+    }
+
+    #[test]
+    fn a_store_of_a_newer_release_or_of_none_is_left_alone() {
+        let engine = Memory::default();
+        write_version(&engine, 4).unwrap();
+        assert_eq!(bring(&engine, 3), (Err(OpenError::Newer { found: 4, known: 3 }), vec![]));
+        let engine = Memory::default();
+        put(&engine, 1, 1).unwrap();
+        assert!(matches!(bring(&engine, 3).0, Err(OpenError::Migration { .. })));
+    }
+
+    #[test]
+    fn there_is_a_step_from_every_version_before_this_one() {
+        assert!(MIGRATIONS.iter().map(|step| step.from).eq(1..SCHEMA_VERSION));
+    }
+}

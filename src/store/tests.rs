@@ -3,6 +3,8 @@
 mod conformance;
 mod crash;
 mod failures;
+mod rows;
+mod supervised;
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -68,7 +70,7 @@ impl Room {
 
     pub(crate) fn wake(&mut self) {
         let writer = self.writer.clone();
-        self.thread = Some(std::thread::spawn(move || writer.run()));
+        self.thread = Some(std::thread::spawn(move || writer.run().unwrap()));
     }
 
     /// Ends the writer once the queue is empty; whether it ended well.

@@ -11,8 +11,10 @@ mod engine;
 #[cfg(test)]
 mod memory;
 mod parts;
+mod watch;
 
 use std::collections::HashMap;
+use std::io;
 use std::iter::repeat;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -29,6 +31,7 @@ pub(super) use engine::{Engine, Failure};
 #[cfg(test)]
 pub(super) use memory::{Fault, Memory};
 use parts::Row;
+use watch::Watch;
 
 /// How often a broken store is tried again.
 const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
@@ -161,9 +164,13 @@ impl Writer {
     /// Writes until the store is closed or another run takes over. Blocks its thread.
     ///
     /// What waited in the queue while nobody ran is written now.
-    pub fn run(&self) {
+    ///
+    /// # Errors
+    /// [`io::Error`] if there can't be a thread for its watch; nothing was taken then.
+    pub fn run(&self) -> io::Result<()> {
         let run = self.shared.queue.begin();
         let _alone = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _watch = Watch::over(&self.shared)?;
         self.find_what_was_left();
         let (mut next_group, mut next_recovery) = (Instant::now(), Instant::now());
         loop {
@@ -179,7 +186,7 @@ impl Writer {
                     self.commit(jobs);
                 }
                 Turn::Idle => {}
-                Turn::Over => return,
+                Turn::Over => return Ok(()),
             }
         }
     }

@@ -6,7 +6,7 @@
 //! - The first failed write poisons an open tree for good: it must be opened again.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -97,10 +97,13 @@ impl Disk {
         Failure(error.to_string())
     }
 
-    /// Writes and syncs a little file: whether the disk takes anything at all.
+    /// Writes to a file (with a hole in it) just beyond where the log ends, and syncs it: whether
+    /// the disk takes what a log that is opened again will write.
     fn probe(&self) -> io::Result<()> {
+        let end = fs::metadata(self.folder.join(LOG_FILE))?.len();
         let path = self.folder.join("probe");
         let written = File::create(&path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(end))?;
             file.write_all(PROBE)?;
             file.sync_data()
         });
@@ -174,6 +177,15 @@ impl Engine for Disk {
         opened.log.sync_data().map_err(|error| self.failed(&error))
     }
 
+    /// A write that fails on one of the engine's own threads isn't told to a `flush` that already
+    /// waits for it. A second `flush` finds the error, and tells them both.
+    fn nudge(&self) {
+        if let Ok(opened) = self.opened() {
+            // The one that waits reports the error.
+            drop(opened.tree.flush());
+        }
+    }
+
     fn recover(&mut self) -> Result<(), Failure> {
         self.ready()?;
         self.probe()?;
@@ -243,3 +255,6 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder)
 }
+
+#[cfg(test)]
+mod tests;

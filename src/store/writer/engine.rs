@@ -42,6 +42,9 @@ pub(crate) trait Engine: Send + Sync {
     /// Makes everything that was applied durable.
     fn sync(&self) -> Result<(), Failure>;
 
+    /// Called by another thread while a sync takes very long: whatever may get it going.
+    fn nudge(&self) {}
+
     /// After a failure: comes back to what is durable, or says why it can't yet.
     fn recover(&mut self) -> Result<(), Failure>;
 

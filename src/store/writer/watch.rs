@@ -1,0 +1,57 @@
+//! The watch: wakes a sync that waits for a word that never comes.
+//!
+//! Process: one thread, `store-watch`, for as long as a run of the writer.
+//! Supervised by: that run, which ends it and waits for it.
+//! Takes: nothing; it looks at the group in flight once a second.
+//! Tells: the engine, when it has seen the same group twice.
+//! Never: writes, or answers anybody.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::Shared;
+
+/// Time between two looks: far longer than a healthy sync, short enough for those who wait.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A watch over the writer; ends when it is dropped.
+pub(super) struct Watch {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    pub(super) fn over(shared: &Arc<Shared>) -> io::Result<Self> {
+        let (shared, over) = (shared.clone(), Arc::new(AtomicBool::new(false)));
+        let ends = over.clone();
+        let watch = move || watch(&shared, &ends);
+        let thread = thread::Builder::new().name("store-watch".into()).spawn(watch)?;
+        Ok(Self { over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // If it panicked there is nobody left to tell.
+            drop(thread.join());
+        }
+    }
+}
+
+fn watch(shared: &Shared, over: &AtomicBool) {
+    let mut seen = Arc::default();
+    while !over.load(Ordering::Relaxed) {
+        thread::park_timeout(LOOK);
+        let books = shared.books();
+        if !books.in_flight.is_empty() && Arc::ptr_eq(&seen, &books.in_flight) {
+            books.engine.nudge();
+        }
+        seen = books.in_flight.clone();
+    }
+}
