@@ -154,7 +154,9 @@ fn figures(arguments: &Arguments, outcome: &Outcome) -> Figures {
             ("lag_p99_us", micros("lag", 990)),
             ("client_s_per_m", client),
             ("missing", ratio(count("sent").saturating_sub(received), 1)),
-            ("faults", ratio(count("misrouted") + count("twice") + count("closed"), 1)),
+            ("misrouted", ratio(count("misrouted"), 1)),
+            ("twice", ratio(count("twice"), 1)),
+            ("cut", ratio(count("closed"), 1)),
         ],
         _ => vec![
             (
@@ -165,7 +167,8 @@ fn figures(arguments: &Arguments, outcome: &Outcome) -> Figures {
             ("cpu_s_per_m", ratio(cpu_us, received)),
             ("client_s_per_m", client),
             ("missing", ratio(count("missing"), 1)),
-            ("faults", ratio(count("closed") + count("silent_pairs"), 1)),
+            ("silent_pairs", ratio(count("silent_pairs"), 1)),
+            ("cut", ratio(count("closed"), 1)),
         ],
     }
 }

@@ -159,13 +159,20 @@ struct Heard {
 
 impl Heard {
     fn number(&mut self, schedule: &Schedule, link: usize, number: u64) {
+        // A tab also hears of what it asked for itself: that is no delivery.
+        if u64::try_from(link).is_ok_and(|link| link >= schedule.pairs) {
+            return;
+        }
         let Some(message) = number.checked_sub(schedule.base) else { return };
         let slot = usize::try_from(message).ok().and_then(|index| schedule.written.get(index));
         let Some(slot) = slot else { return };
-        let (now, written) = (schedule.elapsed(), slot.swap(0, Ordering::AcqRel));
+        let now = schedule.elapsed();
         if schedule.pair(message) != link {
             self.misrouted += 1;
-        } else if written == 0 {
+            return;
+        }
+        let written = slot.swap(0, Ordering::AcqRel);
+        if written == 0 {
             self.twice += 1;
         } else {
             self.received_of_all += 1;

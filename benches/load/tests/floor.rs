@@ -19,12 +19,18 @@ fn figures(line: &str) -> io::Result<BTreeMap<String, f64>> {
     Ok(text.lines().filter_map(pair).collect())
 }
 
+/// Whether everything arrived, once, at its own place, and nobody was cut off.
+fn nothing_wrong(told: &BTreeMap<String, f64>) -> bool {
+    let faults = ["missing", "misrouted", "twice", "silent_pairs", "cut"];
+    told.contains_key("missing") && faults.iter().all(|name| told.get(*name).unwrap_or(&0.0) < &1.0)
+}
+
 #[test]
 fn at_a_steady_rate_every_message_arrives_once_at_its_own_subscriber() -> io::Result<()> {
     let works = ["pairs --qos 0", "pairs --qos 1", "tabs --direction down", "tabs --direction up"];
     for work in works {
         let told = figures(&format!("{work} --pairs 20 --rate 500 --warm-up 0 --seconds 1"))?;
-        assert_eq!((told.get("missing"), told.get("faults")), (Some(&0.0), Some(&0.0)), "{work}");
+        assert!(nothing_wrong(&told), "{work}: {told:?}");
         // Counted from the schedule a message can only be later than from its writing.
         assert!(told.get("p999_us") >= told.get("wire_p50_us"), "{work}: {told:?}");
     }
@@ -37,7 +43,7 @@ fn at_the_highest_rate_nothing_is_lost_and_every_pair_moves() -> io::Result<()> 
     for work in works {
         let told = figures(&format!("{work} --pairs 20 --warm-up 0 --seconds 1 --parts 2"))?;
         assert!(told.get("per_second") > Some(&100.0), "{work}: {told:?}");
-        assert_eq!((told.get("missing"), told.get("faults")), (Some(&0.0), Some(&0.0)), "{work}");
+        assert!(nothing_wrong(&told), "{work}: {told:?}");
     }
     Ok(())
 }
