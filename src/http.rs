@@ -53,7 +53,7 @@ pub struct HttpFloor {
     pub stats: StatsHandle,
     /// What the operator decided.
     pub config: Config,
-    /// Where WebSockets run.
+    /// Where tabs' sockets run.
     pub sockets: Tasks,
     /// Shows the house to its administrator.
     pub house: admin::HouseView,

@@ -34,7 +34,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     quiet_panics();
     let sockets = Sockets::bind(&config).await?;
     let deadline = config.drain.deadline_s;
-    let house = open(config, sockets).await?;
+    let house = Box::pin(open(config, sockets)).await?;
     print(&format!("ready http={} mqtt={}", house.http, house.mqtt));
     let ended = tokio::select! {
         ended = house.ended() => ended,
@@ -58,7 +58,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 pub async fn open(config: Config, sockets: Sockets) -> anyhow::Result<House> {
     let kinds = load_kinds(&config)?;
     std::fs::create_dir_all(&config.store.path)
-        .with_context(|| format!("store.path = {:?}", config.store.path))?;
+        .with_context(|| format!("store.path = {}", config.store.path.display()))?;
     let (store, writer) = Store::open(&config.store.path)?;
     let is_empty = store::accounts::users(&store, None, 1)?.is_empty();
     let public_url = config.http.public_url.clone();

@@ -50,13 +50,16 @@ struct Shell {
     floor: Arc<DeviceFloor>,
 }
 
+/// A timer that will cast a message to the actor.
+type Timer = JoinHandle<Result<(), MessagingErr<DeviceMsg>>>;
+
 struct Running {
     shell: Shell,
     state: Option<DeviceState>,
     link: Option<Link>,
     /// Commands since old ones were last forgotten.
     unpruned: u32,
-    alarm_clock: Option<(i64, JoinHandle<Result<(), MessagingErr<DeviceMsg>>>)>,
+    alarm_clock: Option<(i64, Timer)>,
 }
 
 impl Actor for DeviceActor {
@@ -274,7 +277,8 @@ impl Running {
                         }
                     });
                 }
-                DeviceEffect::Retire => myself.stop(None),
+                // What waits in the mailbox is still handled; the next message finds a successor.
+                DeviceEffect::Retire => drop(myself.drain()),
             }
         }
     }

@@ -23,7 +23,7 @@ impl OpenCommands {
     }
 
     /// The open commands, oldest first.
-    pub fn iter(&self) -> std::slice::Iter<'_, Command> {
+    pub fn all(&self) -> std::slice::Iter<'_, Command> {
         self.0.iter()
     }
 

@@ -43,6 +43,7 @@ impl DeviceState {
         Ok((described || timer.is_some() || !wish.is_empty()).then_some(change))
     }
 
+    #[expect(clippy::option_option, reason = "a timer may be left alone, taken away, or set")]
     fn wish(&self, patch: &Patch) -> Result<(Wish, Option<Option<i64>>), DeviceError> {
         let mut faults: Vec<FieldError> = Vec::new();
         let mut wish = Wish::default();

@@ -417,7 +417,8 @@ impl DeviceState {
         for change in changes {
             match change {
                 AlarmChange::Raise(code) => {
-                    self.device.alarms.push(Alarm { code, since_ms: now_ms, acknowledged_by: None })
+                    let alarm = Alarm { code, since_ms: now_ms, acknowledged_by: None };
+                    self.device.alarms.push(alarm);
                 }
                 AlarmChange::Clear(code) => self.device.alarms.retain(|alarm| alarm.code != code),
             }

@@ -118,12 +118,12 @@ impl View {
 
     /// Makes this view what it is after `changes`.
     pub fn apply(&mut self, rev: u64, changes: &Changes) {
-        self.rev = rev;
         fn take<T: Clone>(slot: &mut T, newer: Option<&T>) {
             if let Some(newer) = newer {
                 slot.clone_from(newer);
             }
         }
+        self.rev = rev;
         take(&mut self.connected, changes.connected.as_ref());
         take(&mut self.last_seen, changes.last_seen.as_ref());
         take(&mut self.status, changes.status.as_ref());
@@ -142,9 +142,10 @@ impl View {
             }
         }
         for (name, value) in &changes.extra {
-            match value {
-                Json::Null => drop(self.extra.remove(name)),
-                value => drop(self.extra.insert(name.clone(), value.clone())),
+            if value.is_null() {
+                self.extra.remove(name);
+            } else {
+                self.extra.insert(name.clone(), value.clone());
             }
         }
     }
@@ -231,7 +232,11 @@ fn shown_alarms<S: serde::Serializer>(
     out.collect_seq(alarms.iter().flatten().map(ShownAlarm::of))
 }
 
-#[expect(clippy::ref_option, reason = "serde hands the field over as it is")]
+#[expect(
+    clippy::ref_option,
+    clippy::option_option,
+    reason = "serde hands the field over as it is: unchanged, gone, or new"
+)]
 fn shown_problem<S: serde::Serializer>(
     problem: &Option<Option<Problem>>,
     out: S,

@@ -36,7 +36,8 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 }
 
 fn hex(hash: &[u8; 32]) -> String {
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let (half, _) = hash.split_at(16);
+    half.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn media_type(path: &str) -> &'static str {

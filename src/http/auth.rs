@@ -1,5 +1,10 @@
 //! Accounts and sign-ins: register, login, refresh, logout, me, ticket.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "a handler's errors are its responses, which the OpenAPI document lists"
+)]
+
 pub mod attempts;
 pub mod caller;
 pub mod passwords;
@@ -56,15 +61,14 @@ impl Auth {
     /// If the store or the operating system fails.
     pub async fn open(store: &Store, config: &Config) -> anyhow::Result<Self> {
         let auth = &config.auth;
-        let key = match credentials::signing_key(store)? {
-            Some(key) => key,
-            None => {
-                let key = SigningKey(random_bytes()?);
-                let mut batch = Batch::new();
-                credentials::create_signing_key(&mut batch, &key);
-                store.commit(batch).await?;
-                key
-            }
+        let key = if let Some(key) = credentials::signing_key(store)? {
+            key
+        } else {
+            let key = SigningKey(random_bytes()?);
+            let mut batch = Batch::new();
+            credentials::create_signing_key(&mut batch, &key);
+            store.commit(batch).await?;
+            key
         };
         let window_ms = i64::try_from(auth.failures_window_s.as_millis()).unwrap_or(i64::MAX);
         let entries_max = auth.failures_entries_max;

@@ -9,10 +9,10 @@ use serde_json::Value as JsonValue;
 use super::Floor;
 use super::auth::caller::SignedIn;
 
-/// The media type of a Thing Model (W3C WoT Thing Description 1.1).
+/// The media type of a Thing Model (W3C `WoT` Thing Description 1.1).
 const THING_MODEL: &str = "application/tm+json";
 
-/// Every kind with its schema; as WoT Thing Models for who accepts `application/tm+json`.
+/// Every kind with its schema; as `WoT` Thing Models for who accepts `application/tm+json`.
 #[utoipa::path(get, path = "/kinds", tag = "kinds",
     responses((status = 200, description = "An array of kinds")))]
 pub async fn list(State(floor): Floor, _who: SignedIn, headers: HeaderMap) -> Response {

@@ -7,6 +7,11 @@
 //! - Never: decides what a frame means (`session/frame`), or queues for a browser that does not
 //!   read: the session's outbox is bounded, and asks to be told when it was read.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "a handler's errors are its responses, which the OpenAPI document lists"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

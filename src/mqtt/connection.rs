@@ -73,11 +73,11 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let write_ticks = ticks(floor.limits.write_s_max);
     drop(floor);
     let alive_ticks = keep_alive_ticks(opened.keep_alive_s);
-    let mut link = OpenLink { opened, permits, permit: None, written: None, bytes_max };
+    let mut open_link = OpenLink { opened, permits, permit: None, written: None, bytes_max };
     let mut line = Line { wire, pulse, cancel, alive_ticks, write_ticks, stuck: false };
-    line.alive(link.opened.keep_alive_s);
-    let end = poll_fn(|cx| line.poll(cx, &mut link)).await;
-    Box::pin(line.close(link, end)).await;
+    line.alive(open_link.opened.keep_alive_s);
+    let end = poll_fn(|cx| line.poll(cx, &mut open_link)).await;
+    Box::pin(line.close(open_link, end)).await;
 }
 
 async fn open<S: AsyncRead + AsyncWrite + Unpin>(

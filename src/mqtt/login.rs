@@ -127,7 +127,10 @@ async fn attach(connect: &Connect<'_>, floor: &MqttFloor) -> Result<Opened, Reas
     let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox }, reply);
     let attached = floor.devices.ask(id, ask).await.map_err(|error| match error {
         DeviceError::Gone => ReasonCode::NOT_AUTHORIZED,
-        _ => ReasonCode::SERVER_UNAVAILABLE,
+        DeviceError::Stale { .. }
+        | DeviceError::Invalid(_)
+        | DeviceError::NotStored(_)
+        | DeviceError::Unavailable => ReasonCode::SERVER_UNAVAILABLE,
     })?;
     let protocol = Protocol::new(id, attached.kind, connect, floor.limits);
     let protocol = protocol.map_err(|fatal| fatal.reason())?;

@@ -45,12 +45,11 @@ impl Fatal {
     pub const fn reason(&self) -> ReasonCode {
         match self {
             Self::Packet(error) => error.reason(),
-            Self::Forbidden => ReasonCode::NOT_AUTHORIZED,
+            Self::Forbidden | Self::Ended(LinkEnd::Revoked) => ReasonCode::NOT_AUTHORIZED,
             Self::Unexpected => ReasonCode::PROTOCOL_ERROR,
             Self::TooManyInFlight => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
             Self::UnknownAlias => ReasonCode::TOPIC_ALIAS_INVALID,
             Self::Ended(LinkEnd::TakenOver) => ReasonCode::SESSION_TAKEN_OVER,
-            Self::Ended(LinkEnd::Revoked) => ReasonCode::NOT_AUTHORIZED,
             Self::Ended(LinkEnd::ShuttingDown) => ReasonCode::SERVER_SHUTTING_DOWN,
         }
     }
@@ -329,28 +328,20 @@ impl Protocol {
         let topic = self.set_topic();
         let publish = Publish { qos, topic: &topic, packet_id, payload, ..Publish::default() };
         self.put(&Packet::Publish(publish), out);
-        match packet_id {
-            Some(id) => {
-                self.on_its_way = Some((id, number));
-                None
-            }
-            None => Some(number),
-        }
+        let Some(id) = packet_id else { return Some(number) };
+        self.on_its_way = Some((id, number));
+        None
     }
 
     fn set_topic(&self) -> String {
         format!("{}{}", self.prefix, contract::SET)
     }
 
-    const fn next_packet_id(&mut self) -> NonZeroU16 {
-        self.last_packet_id = self.last_packet_id.wrapping_add(1);
-        match NonZeroU16::new(self.last_packet_id) {
-            Some(id) => id,
-            None => {
-                self.last_packet_id = 1;
-                NonZeroU16::MIN
-            }
-        }
+    /// The next packet identifier; zero is none.
+    fn next_packet_id(&mut self) -> NonZeroU16 {
+        let next = NonZeroU16::new(self.last_packet_id.wrapping_add(1)).unwrap_or(NonZeroU16::MIN);
+        self.last_packet_id = next.get();
+        next
     }
 
     /// A packet larger than the peer takes is not sent (3.1.2.11.4).

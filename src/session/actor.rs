@@ -99,6 +99,7 @@ impl Actor for SessionActor {
             running.load(now_ms)?;
         }
         let Running { floor, state: Some(state), .. } = running else { return Ok(()) };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
         match message {
             SessionMsg::Device(event) => state.hear(&event, now_ms),
             SessionMsg::TabOpened(tab) => state.open(tab, floor.tabs_max, now_ms),
@@ -108,7 +109,8 @@ impl Actor for SessionActor {
             SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
             SessionMsg::Tick => {
                 if !state.tick(now_ms, floor.idle_ms) {
-                    myself.stop(None);
+                    // What waits in the mailbox is still handled; the next message finds a successor.
+                    myself.drain().ok();
                 }
             }
             asked => {
@@ -157,7 +159,7 @@ impl Running {
         let Self { floor, state: Some(state), .. } = self else { return };
         match asked {
             SessionMsg::FromTab(tab, request, _permit) => {
-                self.from_tab(myself, tab, request, now_ms).await
+                self.asked_by_tab(myself, tab, request, now_ms).await;
             }
             SessionMsg::List(reply) => reply.send(Ok(state.list())),
             SessionMsg::Show(id, reply) => reply.send(state.show(id)),
@@ -179,15 +181,15 @@ impl Running {
                 let made = self.new_secret(id).await;
                 reply.send(made);
             }
-            SessionMsg::Delete(id, reply) => match state.check(id, Role::Owner) {
-                Err(refused) => reply.send(Err(refused)),
-                Ok(_) => {
-                    let answer = crate::device::Answer::to(|done: Result<(), _>| {
-                        reply.send(done.map_err(SessionError::from));
-                    });
-                    floor.devices.deliver(id, DeviceMsg::Delete(answer)).await;
+            SessionMsg::Delete(id, reply) => {
+                if let Err(refused) = state.check(id, Role::Owner) {
+                    return reply.send(Err(refused));
                 }
-            },
+                let answer = crate::device::Answer::to(|done: Result<(), _>| {
+                    reply.send(done.map_err(SessionError::from));
+                });
+                floor.devices.deliver(id, DeviceMsg::Delete(answer)).await;
+            }
             SessionMsg::Device(_)
             | SessionMsg::TabOpened(_)
             | SessionMsg::TabClosed(_)
@@ -219,7 +221,7 @@ impl Running {
         self.floor.devices.deliver(id, question(answer)).await;
     }
 
-    async fn from_tab(
+    async fn asked_by_tab(
         &mut self,
         myself: &ActorRef<SessionMsg>,
         tab: TabId,

@@ -14,7 +14,9 @@ pub struct Unanswered;
 ///
 /// Dropped unused (its actor died, or its queue was thrown away), it answers [`Unanswered`], so
 /// that nobody waits in vain.
-pub struct Reply<T, E: From<Unanswered>>(Option<Box<dyn FnOnce(Result<T, E>) + Send>>);
+pub struct Reply<T, E: From<Unanswered>>(Option<Then<T, E>>);
+
+type Then<T, E> = Box<dyn FnOnce(Result<T, E>) + Send>;
 
 impl<T, E: From<Unanswered>> Reply<T, E> {
     /// Calls `then` with the answer, on the task of whoever answers: it must be short.

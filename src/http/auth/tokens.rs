@@ -46,6 +46,7 @@ mod as_text {
 
     use crate::model::UserId;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over so")]
     pub(super) fn serialize<S: Serializer>(user: &UserId, out: S) -> Result<S::Ok, S::Error> {
         out.collect_str(user)
     }
@@ -77,13 +78,13 @@ impl Tokens {
     #[must_use]
     pub fn new(key: &SigningKey) -> Self {
         static PROVIDER: CryptoProvider = CryptoProvider {
-            signer_factory: |algorithm, key| match algorithm {
-                Algorithm::HS256 => Ok(Box::new(HmacSha256(mac(key.as_bytes())?))),
-                _ => Err(ErrorKind::InvalidAlgorithm.into()),
+            signer_factory: |algorithm, key| {
+                only_ours(*algorithm)?;
+                Ok(Box::new(HmacSha256(mac(key.as_bytes())?)))
             },
-            verifier_factory: |algorithm, key| match algorithm {
-                Algorithm::HS256 => Ok(Box::new(HmacSha256(mac(key.try_get_as_bytes()?)?))),
-                _ => Err(ErrorKind::InvalidAlgorithm.into()),
+            verifier_factory: |algorithm, key| {
+                only_ours(*algorithm)?;
+                Ok(Box::new(HmacSha256(mac(key.try_get_as_bytes()?)?)))
             },
             key_utils: KeyUtils::new_unimplemented(),
         };
@@ -123,6 +124,10 @@ impl Tokens {
 
 /// HMAC-SHA-256 for the token library, whose own back-ends bring RSA and elliptic curves along.
 struct HmacSha256(Hmac<Sha256>);
+
+fn only_ours(algorithm: Algorithm) -> Result<(), Error> {
+    if algorithm == ALGORITHM { Ok(()) } else { Err(ErrorKind::InvalidAlgorithm.into()) }
+}
 
 fn mac(key: &[u8]) -> Result<Hmac<Sha256>, Error> {
     Hmac::new_from_slice(key).map_err(|_| ErrorKind::InvalidAlgorithm.into())
