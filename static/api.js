@@ -6,6 +6,7 @@
  * Lock) and tell each other the new access token (a BroadcastChannel, memory only).
  */
 
+const WITHIN_MS = 15_000; // a call that takes longer has met a dead network
 const REFRESH_BEFORE_END = 0.8; // of the token's life
 let access = null;
 let timer = null;
@@ -38,6 +39,7 @@ async function call(method, path, body, { accept, headers, keepalive } = {}) {
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
+      signal: AbortSignal.timeout(WITHIN_MS),
     });
   } catch (fault) {
     throw new Unreachable(String(fault));
@@ -116,6 +118,7 @@ export function refresh() {
           method: 'POST',
           credentials: 'same-origin',
           cache: 'no-store',
+          signal: AbortSignal.timeout(WITHIN_MS),
         }).catch((fault) => {
           throw new Unreachable(String(fault));
         });

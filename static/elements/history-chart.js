@@ -8,7 +8,8 @@ import { moment } from '../units.js';
 import { region } from '../words.js';
 
 const PAD = { left: 52, right: 12, top: 14, bottom: 26 };
-const GAP_STEPS = 3.5; // a longer silence than this many steps is drawn as a gap
+const GAP_STEPS = 3.5; // a longer silence than this many steps is drawn as a gap,
+const GAP_MS_MIN = 120_000; // but not a shorter one: many devices speak only of changes
 const ZOOM = 1.35;
 const SPAN_MIN_MS = 60_000;
 const SPAN_MAX_MS = 5 * 366 * 86_400_000;
@@ -266,7 +267,8 @@ function split(points, step) {
   const usual = step || gaps[Math.floor(gaps.length / 2)] || 0;
   const runs = [[points[0]]];
   for (let at = 1; at < points.length; at += 1) {
-    if (points[at].t - points[at - 1].t > usual * GAP_STEPS) runs.push([]);
+    const silence_ms = points[at].t - points[at - 1].t;
+    if (silence_ms > Math.max(GAP_MS_MIN, usual * GAP_STEPS)) runs.push([]);
     runs.at(-1).push(points[at]);
   }
   return runs;
@@ -290,11 +292,15 @@ function stroke({ pen }, runs, x, y, colour, dash) {
   for (const run of runs) {
     pen.beginPath();
     if (run.length === 1) pen.arc(x(run[0].t), y(run[0].mean), 1.5, 0, 7);
-    else for (const point of run) pen.lineTo(x(point.t), y(point.mean));
+    else for (const point of dash.length ? stairs(run) : run) pen.lineTo(x(point.t), y(point.mean));
     pen.stroke();
   }
   pen.setLineDash([]);
 }
+
+/** What was wanted holds until something else is: a stair, not a slope. */
+const stairs = (run) =>
+  run.flatMap((point, at) => (at ? [{ t: point.t, mean: run[at - 1].mean }, point] : [point]));
 
 function mark({ pen, height, core }, at) {
   pen.strokeStyle = core;

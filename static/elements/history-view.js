@@ -22,6 +22,7 @@ const SPANS = [
   ['1y', 8766 * HOUR_MS],
 ];
 const REST_MS = 250; // after the last zoom step, before fetching
+const YOUNG_MS_MIN = 120_000;
 const NOW_MS = 15_000; // a span that ends this close to now follows the clock
 const POINTS = 400; // about one a pixel of the chart
 const DRAWN = ['number', 'integer', 'bool'];
@@ -42,6 +43,7 @@ export class HistoryView extends HTMLElement {
   #lines = [];
   #step;
   #turn = 0;
+  #fresh = true;
   #timer = null;
   #chart = document.createElement('history-chart');
   #sum = h('dl.readings');
@@ -173,9 +175,10 @@ export class HistoryView extends HTMLElement {
       this.#points = main.points.map(bucket);
       this.#step = main.step * 1000;
       this.#lines = rest.map((one, at) => ({
-        points: one.points.map(bucket),
+        points: this.#held(beside[at][0], one.points.map(bucket)),
         tone: beside[at][1],
       }));
+      this.#fit();
       text(this.#note, this.#points.length ? '' : t('history.empty'));
     } catch (fault) {
       if (turn !== this.#turn) return;
@@ -184,6 +187,24 @@ export class HistoryView extends HTMLElement {
       this.#points = [];
     }
     this.#draw();
+  }
+
+  /** A line of what is wanted goes on to the edge; never changed in this time, it is level. */
+  #held(name, points) {
+    const mean = points.at(-1)?.mean ?? this.#device.reported?.[name];
+    if (typeof mean !== 'number') return points;
+    const first = points.length ? [] : [{ t: this.#from, mean }];
+    return [...first, ...points, { t: this.#to, mean }];
+  }
+
+  /** The first look at a young history is at all of it, not at an hour with nothing in it. */
+  #fit() {
+    const [first] = this.#points;
+    const young = this.#fresh && first && first.t > this.#from + (this.#to - this.#from) / 2;
+    this.#fresh = false;
+    if (!young) return;
+    this.#from = Math.min(first.t, this.#to - YOUNG_MS_MIN);
+    press(this.#spans, null);
   }
 
   /** A report heard live goes on where the history ended: into its last bucket, or after it. */

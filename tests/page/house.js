@@ -1,6 +1,6 @@
 // A real server on a store of its own, a browser, and short words for what a person does.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BINARY = process.env.HEARTH_BIN ?? join(ROOT, 'target/debug/hearth');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const SHOTS = process.env.HEARTH_SHOTS ?? join(ROOT, 'tests/page/shots');
+const STATIC = process.env.HEARTH_STATIC; // the page from a folder, not from the binary
 const READY_WITHIN_MS = 20_000;
 const PASSWORD = 'warm and dry feet';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -78,7 +79,8 @@ export class House {
     await this.#rest('POST', '/auth/register', { username: name, password: PASSWORD });
     const login = { username: name, password: PASSWORD };
     const { access_token: token } = await this.#rest('POST', '/auth/login', login);
-    return { name, password: PASSWORD, rest: (...call) => this.#rest(...call, token) };
+    const rest = (method, path, body) => this.#rest(method, path, body, token);
+    return { name, password: PASSWORD, token, rest };
   }
 
   /** A new device of that person, connected and having said `reported`. */
@@ -101,13 +103,17 @@ export class House {
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
+        // A page that came from a folder has no address; the browser would keep it from loopback.
+        '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
       ],
     });
     const context = await this.browser.newContext({
       viewport: { width: 1280, height: 860 },
       locale: 'en-GB',
+      serviceWorkers: STATIC ? 'block' : 'allow',
       ...options,
     });
+    if (STATIC) await context.route(`${this.url}/**`, fromFolder);
     return this.tab(context);
   }
 
@@ -133,6 +139,15 @@ export class House {
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
     return page;
   }
+}
+
+/** Answers with the folder's file, under the server's own headers. */
+async function fromFolder(route) {
+  const { pathname } = new URL(route.request().url());
+  const path = join(STATIC, pathname === '/' ? 'index.html' : pathname);
+  if (!existsSync(path)) return route.continue();
+  const { 'content-security-policy': policy } = (await route.fetch()).headers();
+  return route.fulfill({ path, headers: { 'content-security-policy': policy } });
 }
 
 /** The card of a device. */
