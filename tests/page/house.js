@@ -47,6 +47,7 @@ export class House {
       });
     });
     [this.http, this.mqtt] = [Number(ready[1]), Number(ready[2])];
+    this.setup ??= /setup=(\w+)/.exec(ready.input)?.[1]; // an empty store's one-time link
     this.url = `http://127.0.0.1:${this.http}`;
     return this;
   }

@@ -247,6 +247,40 @@ for (const scheme of ['light', 'dark']) {
   });
 }
 
+test('the first link makes an administrator, who sees the tree', WITHIN, async () => {
+  const page = await house.visit();
+  await page.goto(`${house.url}/?setup=${house.setup}`);
+  await page.getByText('makes the first administrator').waitFor();
+  await page.getByLabel('Username').fill('root');
+  await page.getByLabel('Password').fill('warm and dry feet');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('link', { name: 'Administration' }).click();
+  await page.getByText('devices', { exact: true }).waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'admin');
+  assert.ok(!page.url().includes('setup'), 'the used word is gone from the address');
+  silently(page);
+});
+
+test('without a server the page opens with what was last known', WITHIN, async (t) => {
+  if (process.env.HEARTH_STATIC) return t.skip('the folder has no service worker');
+  const person = await house.person();
+  const lamp = await house.device(person, 'light', 'Lamp', { ...LAMP, on: true });
+  const page = await house.signedIn(person);
+  await card(page, 'Lamp').waitFor();
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(() => caches.open('hearth-page-1').then((kept) => kept.match('/')));
+  await house.kill();
+  await page.reload();
+  await page.getByText('Last known state').waitFor();
+  await until(checked(page, 'Lamp'), 'true');
+  await shot(page, 'last-known');
+  await house.start();
+  await lamp.open();
+  await until(live(page), 'live', 30_000);
+  return until(() => page.getByText('Last known state').isVisible(), false);
+});
+
 test('on a slow network the page still comes and says what it waits for', WITHIN, async () => {
   const person = await house.person();
   await house.device(person, 'light', 'Lamp', LAMP);
