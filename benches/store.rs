@@ -92,7 +92,7 @@ async fn main() {
     steady(&store, 2000, 4).await;
     steady(&store, 10_000, 2).await;
     writer.close();
-    thread.join().expect("no panic").expect("the writer ends");
+    thread.join().expect("the writer ends");
     drop((store, writer));
     let start = Instant::now();
     drop(Store::open(folder.path()).expect("a store"));

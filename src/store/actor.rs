@@ -8,12 +8,12 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::sync::oneshot;
 
 use super::Writer;
+use crate::supervision;
 
 /// What may be sent to the store's actor.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub enum StoreMsg {
     /// The writer's thread is gone.
     WriterEnded {
         /// What ended it, for the log.
-        why: String,
+        why: &'static str,
     },
 }
 
@@ -46,12 +46,11 @@ pub async fn start(writer: Writer, parent: ActorCell) -> Result<ActorRef<StoreMs
 
 fn run_in_thread(writer: Writer, me: ActorRef<StoreMsg>) -> io::Result<oneshot::Receiver<()>> {
     let (ends, ended) = oneshot::channel();
-    thread::Builder::new().name("store-writer".into()).spawn(move || {
+    supervision::thread("store-writer", move || {
         // `Writer` leaves nothing half done that the next run doesn't find, see `writer::Books`.
         let why = match catch_unwind(AssertUnwindSafe(|| writer.run())) {
-            Ok(Ok(())) => "another run took over".to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the writer panicked".to_owned(),
+            Ok(()) => "another run took over",
+            Err(_) => "the writer panicked",
         };
         // An actor that is gone needs no word.
         drop(me.cast(StoreMsg::WriterEnded { why }));

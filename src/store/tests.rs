@@ -70,7 +70,7 @@ impl Room {
 
     pub(crate) fn wake(&mut self) {
         let writer = self.writer.clone();
-        self.thread = Some(std::thread::spawn(move || writer.run().unwrap()));
+        self.thread = Some(std::thread::spawn(move || writer.run()));
     }
 
     /// Ends the writer once the queue is empty; whether it ended well.

@@ -14,7 +14,6 @@ mod parts;
 mod watch;
 
 use std::collections::HashMap;
-use std::io;
 use std::iter::repeat;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -164,13 +163,10 @@ impl Writer {
     /// Writes until the store is closed or another run takes over. Blocks its thread.
     ///
     /// What waited in the queue while nobody ran is written now.
-    ///
-    /// # Errors
-    /// [`io::Error`] if there can't be a thread for its watch; nothing was taken then.
-    pub fn run(&self) -> io::Result<()> {
+    pub fn run(&self) {
         let run = self.shared.queue.begin();
         let _alone = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let _watch = Watch::over(&self.shared)?;
+        let _watch = Watch::over(&self.shared);
         self.find_what_was_left();
         let (mut next_group, mut next_recovery) = (Instant::now(), Instant::now());
         loop {
@@ -186,7 +182,7 @@ impl Writer {
                     self.commit(jobs);
                 }
                 Turn::Idle => {}
-                Turn::Over => return Ok(()),
+                Turn::Over => return,
             }
         }
     }

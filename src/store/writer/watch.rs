@@ -6,13 +6,15 @@
 //! Tells: the engine, when it has seen the same group twice.
 //! Never: writes, or answers anybody.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::Shared;
+use crate::supervision;
 
 /// Time between two looks: far longer than a healthy sync, short enough for those who wait.
 const LOOK: Duration = Duration::from_secs(1);
@@ -24,12 +26,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn over(shared: &Arc<Shared>) -> io::Result<Self> {
+    pub(super) fn over(shared: &Arc<Shared>) -> Self {
         let (shared, over) = (shared.clone(), Arc::new(AtomicBool::new(false)));
         let ends = over.clone();
-        let watch = move || watch(&shared, &ends);
-        let thread = thread::Builder::new().name("store-watch".into()).spawn(watch)?;
-        Ok(Self { over, thread: Some(thread) })
+        // The writer can do without: it is for one rare fault of the engine.
+        let thread = supervision::thread("store-watch", move || watch(&shared, &ends))
+            .inspect_err(|error| warn!(%error, "nobody watches over the writer"))
+            .ok();
+        Self { over, thread }
     }
 }
 
