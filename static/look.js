@@ -72,7 +72,7 @@ export function mainSwitch(device) {
   return names.includes('on') ? 'on' : (names[0] ?? null);
 }
 
-/** Whether a cooker heats, or was just asked to; asked to stop, it heats until it says otherwise. */
+/** Whether a cooker heats or was asked to; asked to stop, it is hot until it says otherwise. */
 export function isHeating(device) {
   const { target } = house.view(device, 'heating');
   return target === true || HEATING.includes(device.reported?.phase);
