@@ -72,10 +72,9 @@ export function mainSwitch(device) {
   return names.includes('on') ? 'on' : (names[0] ?? null);
 }
 
-/** Whether a cooker heats, or was just asked to. */
+/** Whether a cooker heats or was asked to; asked to stop, it is hot until it says otherwise. */
 export function isHeating(device) {
-  const { target, pending } = house.view(device, 'heating');
-  if (pending) return target === true;
+  const { target } = house.view(device, 'heating');
   return target === true || HEATING.includes(device.reported?.phase);
 }
 
