@@ -57,6 +57,8 @@ pub struct HttpFloor {
     pub sockets: Tasks,
     /// Shows the house to its administrator.
     pub house: admin::HouseView,
+    /// The port at which devices connect, for the lines that people paste.
+    pub mqtt_port: u16,
     /// Numbers tabs.
     pub tabs: AtomicU64,
 }

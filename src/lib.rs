@@ -24,3 +24,6 @@ pub mod kind;
 pub mod model;
 pub mod observe;
 pub mod supervision;
+
+#[cfg(test)]
+mod simulation;

@@ -137,6 +137,7 @@ impl House {
             sockets: Standing::new("tabs", config.http.connections_max),
             config: config.clone(),
             view: view.clone(),
+            mqtt_port: mqtt_address.port(),
             devices: devices.clone(),
             sessions: sessions.clone(),
             store: store.clone(),
@@ -342,6 +343,7 @@ struct HttpDoor {
     sockets: Standing,
     config: Config,
     view: HouseView,
+    mqtt_port: u16,
     devices: Devices,
     sessions: Sessions,
     store: Store,
@@ -361,6 +363,7 @@ impl HttpDoor {
                     stats: door.stats,
                     sockets: door.sockets.tasks(),
                     house: door.view,
+                    mqtt_port: door.mqtt_port,
                     tabs: AtomicU64::new(0),
                     config: door.config,
                 };

@@ -122,11 +122,7 @@ pub async fn with_writer<T>(
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
     let running = writer.clone();
-    let thread = crate::supervision::thread("store-writer", move || {
-        if let Err(error) = running.run() {
-            tracing::error!(%error, "the store's writer ended");
-        }
-    })?;
+    let thread = crate::supervision::thread("store-writer", move || running.run())?;
     let done = work.await;
     writer.close();
     if thread.join().is_err() {

@@ -75,6 +75,16 @@ impl Actor for DeviceActor {
         Ok(Running { shell, state: None, link: None, unpruned: 0, alarm_clock: None })
     }
 
+    /// An actor that is started again after a fault shows its watchers at once what is so: its link
+    /// is gone, and what was never written too.
+    async fn post_start(
+        &self,
+        myself: ActorRef<DeviceMsg>,
+        _: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(myself.cast(DeviceMsg::Wake)?)
+    }
+
     async fn handle(
         &self,
         myself: ActorRef<DeviceMsg>,
@@ -164,7 +174,9 @@ impl Running {
         let kind = floor.kinds.get_or_plain(&device.kind);
         let open = store::devices::open_commands(&floor.store, *id)?;
         let watch = store::devices::watch(&floor.store, *id)?;
-        self.state = Some(DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms()));
+        let state = DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms());
+        floor.watchers.tell(*id, &DeviceEvent::Whole(Arc::new(state.view())));
+        self.state = Some(state);
         self.prune();
         Ok(true)
     }

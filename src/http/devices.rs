@@ -22,10 +22,10 @@ use crate::session::{Created, NewDevice, SessionMsg};
 use crate::store;
 use crate::store::secret::Secret;
 
-use super::Floor;
 use super::auth::caller::SignedIn;
 use super::auth::store_fault;
 use super::error::{Body, Problem};
+use super::{Floor, HttpFloor};
 
 /// Longest time to live of a command, in seconds: a week.
 const TTL_S_MAX: u32 = 7 * 24 * 3_600;
@@ -74,7 +74,7 @@ pub async fn create(
     };
     let ask = |reply| SessionMsg::Create(Box::new(new), reply);
     let Created { id, json, secret } = floor.sessions.ask(who.0.sub, ask).await?;
-    let body = format!(r#"{{"device":{json},"mqtt":{}}}"#, how_to_connect(id, &secret));
+    let body = format!(r#"{{"device":{json},"mqtt":{}}}"#, how_to_connect(&floor, id, &secret));
     let mut response = json_text(StatusCode::CREATED, body, None);
     if let Ok(location) = HeaderValue::from_str(&format!("/devices/{id}")) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -140,7 +140,7 @@ pub async fn new_secret(
     let id = device_id(&id)?;
     let ask = |reply| SessionMsg::NewSecret(id, reply);
     let secret = floor.sessions.ask(who.0.sub, ask).await?;
-    Ok(Json(json!({ "mqtt": how_to_connect(id, &secret) })))
+    Ok(Json(json!({ "mqtt": how_to_connect(&floor, id, &secret) })))
 }
 
 /// The last commands of a device, newest first.
@@ -188,11 +188,12 @@ fn shown(command: &Command) -> JsonValue {
     })
 }
 
-fn how_to_connect(id: DeviceId, secret: &Secret) -> JsonValue {
+fn how_to_connect(floor: &HttpFloor, id: DeviceId, secret: &Secret) -> JsonValue {
     let topic = |leaf: &str| format!("devices/{id}/{leaf}");
     json!({
         "username": id.to_string(),
         "password": secret.reveal(),
+        "port": floor.mqtt_port,
         "topics": {
             "state": topic("state"),
             "telemetry": topic("telemetry"),
