@@ -1,7 +1,9 @@
 //! The command line.
 
 pub mod gateway;
+pub mod demo;
 pub mod serve;
+pub mod simulate;
 pub mod town;
 pub mod user;
 
@@ -39,6 +41,8 @@ pub struct Common {
 enum Command {
     /// Runs the server (the default).
     Serve,
+    /// Shows a house with simulated devices: a store, a user and devices of its own.
+    Demo(demo::Demo),
     /// Accounts; the password is read from the terminal or from standard input.
     #[command(subcommand)]
     User(user::User),
@@ -46,6 +50,8 @@ enum Command {
     Town(town::Town),
     /// Carries a board that only has a serial line to the server.
     Gateway(gateway::Gateway),
+    /// Connects simulated devices to a server, until it is stopped.
+    Simulate(simulate::Simulate),
     /// Checks the configuration and lists everything that is wrong with it.
     CheckConfig,
 }
@@ -64,9 +70,11 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&args.common),
+        Command::Demo(demo) => demo.run(&args.common),
         Command::User(user) => user.run(&args.common),
         Command::Town(town) => town.run(&args.common),
         Command::Gateway(gateway) => gateway.run(&args.common),
+        Command::Simulate(simulate) => simulate.run(),
         Command::CheckConfig => check_config(&args.common),
     };
     match done {
@@ -87,6 +95,12 @@ fn check_config(common: &Common) -> anyhow::Result<()> {
 }
 
 impl Common {
+    /// The folder of the store, where one was named.
+    #[must_use]
+    pub fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
     /// The configuration; what is wrong with it goes to standard error, all of it.
     ///
     /// # Errors

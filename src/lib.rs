@@ -3,6 +3,7 @@
 //! The floors, top to bottom; imports only point further down. ARCHITECTURE.md draws the house.
 
 pub mod cli;
+pub mod simulator;
 pub mod tree;
 
 pub mod gateway;
