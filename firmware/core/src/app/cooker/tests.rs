@@ -186,7 +186,7 @@ fn a_cook_is_not_resumed_when_that_may_be_unsafe() {
 }
 
 #[test]
-fn a_dead_sensor_ends_the_cook_with_an_error_that_stopping_clears() {
+fn a_dead_sensor_ends_the_cook_and_heat_comes_back_only_when_asked_and_safe() {
     let mut kitchen = Kitchen::new();
     kitchen.step(Some(COOK));
     kitchen.pass(100);
@@ -194,13 +194,16 @@ fn a_dead_sensor_ends_the_cook_with_an_error_that_stopping_clears() {
     kitchen.pass(40);
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Error);
     assert_eq!(kitchen.events(), [r#"{"event":"fault","reason":"sensor"}"#]);
+    kitchen.step(Some(r#"{"heating":true}"#));
+    kitchen.pass(40);
+    assert_eq!((kitchen.cooker.cook().phase(), kitchen.relay_s), (Phase::Error, 0));
     kitchen.probe = None;
+    kitchen.pass(60);
+    assert_eq!((kitchen.cooker.cook().phase(), kitchen.relay_s), (Phase::Error, 0));
     kitchen.step(Some(r#"{"heating":true}"#));
-    assert_eq!(kitchen.told.iter().filter(|told| told.0 == Topic::Refused).count(), 1);
-    kitchen.step(Some(r#"{"heating":false}"#));
-    kitchen.step(Some(r#"{"heating":true}"#));
-    kitchen.pass(5);
+    kitchen.pass(15);
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Preheating);
+    assert!(kitchen.relay_s > 0);
 }
 
 #[test]
@@ -232,6 +235,8 @@ fn the_button_stops_heat_and_a_long_press_clears_a_fault() {
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Error);
     kitchen.bath.pour(MilliC(90_000));
     kitchen.step(Some(r#"{"heating":false}"#));
+    kitchen.pass(2);
+    kitchen.step(Some(r#"{"heating":true}"#));
     kitchen.pass(2);
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Error, "nobody has looked yet");
     kitchen.button = true;
