@@ -162,7 +162,7 @@ impl Device {
                 self.epoch_ms =
                     self.epoch_ms.filter(|_| knows_time).map(|epoch_ms| epoch_ms + away_ms);
                 self.now_ms = 0;
-                self.no_network_until_ms = 0;
+                (self.no_network_until_ms, self.pressed_until_ms) = (0, 0);
                 self.cooker = Cooker::new(config(), self.flash.as_ref());
             }
         }

@@ -113,8 +113,8 @@ fn the_state_has_the_contracts_properties_and_decimals() {
     kitchen.bath.pour(MilliC(54_463));
     kitchen.step(Some(r#"{"target_c":54.5,"timer_s":7200}"#));
     let state = concat!(
-        r#"{"heating":false,"target_c":54.5,"timer_s":7200,"start_mode":"at_temp","#,
-        r#""at_end":"hold","start":false,"phase":"idle","low_water":false,"fault":"none","#,
+        r#"{"heating":false,"phase":"idle","target_c":54.5,"timer_s":7200,"#,
+        r#""start_mode":"at_temp","at_end":"hold","start":false,"low_water":false,"fault":"none","#,
         r#""water_c":54.46,"remaining_s":7200,"held_s":0,"duty_pct":0}"#
     );
     assert_eq!(kitchen.told, [(Topic::State, state.to_string())]);
@@ -155,6 +155,24 @@ fn a_short_loss_of_power_resumes_the_cook_where_it_was() {
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Cooking);
     assert!(kitchen.cooker.cook().remaining_s().abs_diff(left_s) <= 65);
     assert!(kitchen.events().contains(&r#"{"event":"resumed_after_power_loss"}"#));
+}
+
+#[test]
+fn nobody_is_told_that_the_heat_is_off_before_it_is_known_whether_the_cook_goes_on() {
+    let mut kitchen = Kitchen::new();
+    kitchen.step(Some(COOK));
+    kitchen.until(Phase::Cooking);
+    kitchen.lose_power(60);
+    let told = kitchen.told.len();
+    let start = kitchen.unix_s.take();
+    kitchen.pass(20);
+    assert!(kitchen.told.len() > told);
+    assert!(kitchen.told[told..].iter().all(|told| !told.1.contains("heating")));
+    kitchen.unix_s = start;
+    kitchen.pass(1);
+    assert!(
+        kitchen.told.iter().any(|told| told.1.contains(r#"{"heating":true,"phase":"cooking""#))
+    );
 }
 
 #[test]
