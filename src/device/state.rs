@@ -446,10 +446,16 @@ impl DeviceState {
     /// One message is on its way at a time: a slow device gets the newest wish, not every one.
     fn converge(&mut self, out: &mut Effects) {
         let Some(link) = self.link.as_mut() else { return };
-        if !link.listens || link.on_its_way.is_some() || self.device.desired.is_empty() {
+        if self.device.desired.is_empty() {
+            link.sent = Props::new();
             return;
         }
         let lacking = self.kind.differing(&self.device.desired, &self.device.reported);
+        // What it does not lack any more may be asked of it again.
+        link.sent.retain(|name, sent| lacking.get(name) == Some(sent));
+        if !link.listens || link.on_its_way.is_some() {
+            return;
+        }
         if lacking.iter().all(|(name, value)| link.sent.get(name) == Some(value)) {
             return;
         }

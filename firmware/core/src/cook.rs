@@ -167,13 +167,7 @@ impl Cook {
     }
 
     /// Heat is wanted: a new cook begins, unless one is on.
-    ///
-    /// # Errors
-    /// When a fault stands.
-    pub fn begin(&mut self) -> Result<(), Reason> {
-        if self.phase == Phase::Error {
-            return Err("a fault stands: turn off first");
-        }
+    pub fn begin(&mut self) {
         if !self.phase.is_heating() {
             *self = Self {
                 settings: self.settings,
@@ -182,7 +176,6 @@ impl Cook {
                 ..Self::default()
             };
         }
-        Ok(())
     }
 
     /// Heat is no longer wanted.

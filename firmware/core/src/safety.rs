@@ -89,18 +89,25 @@ pub struct Safety {
     heat: Heat,
     fault: Option<Fault>,
     relay: bool,
+    heating: bool,
 }
 
 impl Safety {
     /// A layer that has seen nothing and allows nothing yet.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
-        Self { probe: Probe::new(), heat: Heat::new(limits), fault: None, relay: false }
+        Self {
+            probe: Probe::new(),
+            heat: Heat::new(limits),
+            fault: None,
+            relay: false,
+            heating: false,
+        }
     }
 
     /// Takes a reading of the sensor; once a second is usual, more than 5 s apart is too seldom.
     pub fn sample(&mut self, now_ms: u64, reading: Result<MilliC, ProbeFault>) {
-        self.probe.sample(now_ms, reading, self.relay);
+        self.probe.sample(now_ms, reading, self.relay, self.heating);
     }
 
     /// The last reading that was believed.
@@ -117,6 +124,7 @@ impl Safety {
 
     /// Judges what is wanted.
     pub fn judge(&mut self, now_ms: u64, wanted: Wanted) -> Verdict {
+        self.heating = wanted.heating;
         let water = self.probe.fresh(now_ms);
         if self.fault.is_none() {
             self.fault = self.new_fault(now_ms, wanted, water);

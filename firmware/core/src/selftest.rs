@@ -132,7 +132,7 @@ fn cook() -> bool {
         }
         bath.step(1000, if outputs.relay { PerMille::FULL } else { PerMille::ZERO });
     }
-    cooker.cook().phase().word() == "done" && sum.is(0x28b1_9d8c_b2b3_597a)
+    cooker.cook().phase().word() == "done" && sum.is(0x9c40_2458_660a_8ce2)
 }
 
 fn blind() -> bool {

@@ -55,7 +55,8 @@ impl Browser {
         let ticket = ticket["ticket"].as_str().ok_or("no ticket")?;
         let stream = TcpStream::connect(&self.http)?;
         let url = format!("ws://{}/ws?token={ticket}", self.http);
-        let (mut socket, _) = tungstenite::client(url, stream).map_err(|fault| fault.to_string())?;
+        let (mut socket, _) =
+            tungstenite::client(url, stream).map_err(|fault| fault.to_string())?;
         socket.get_mut().set_read_timeout(Some(Duration::from_millis(20)))?;
         self.socket = Some(socket);
         self.device = device;
@@ -94,7 +95,11 @@ impl Browser {
     }
 
     /// Waits until the page shows something.
-    pub(crate) fn until(&mut self, what: &str, shows: impl Fn(&Map<String, Value>) -> bool) -> Held {
+    pub(crate) fn until(
+        &mut self,
+        what: &str,
+        shows: impl Fn(&Map<String, Value>) -> bool,
+    ) -> Held {
         let waited = within(PATIENCE, what, || {
             self.read()?;
             Ok(shows(&self.shown).then_some(()))

@@ -24,7 +24,8 @@ impl House {
         std::fs::create_dir_all(&data)?;
         let free = || "127.0.0.1:0".to_owned();
         let mut house = Self { data, process: None, http: free(), mqtt: free() };
-        let mut user = house.command()?.args(["user", "add", NAME]).stdin(Stdio::piped()).spawn()?;
+        let mut user =
+            house.command()?.args(["user", "add", NAME]).stdin(Stdio::piped()).spawn()?;
         if let Some(mut stdin) = user.stdin.take() {
             writeln!(stdin, "{PASSWORD}")?;
         }

@@ -137,8 +137,8 @@ impl Device {
         let share = if outputs.relay { PerMille::FULL } else { PerMille::ZERO };
         self.bath.step(STEP_MS as u32, share);
         self.flash = outputs.save.or(self.flash);
-        self.meter.heated_s += u64::from(outputs.relay && self.now_ms % 1_000 == 0);
-        self.meter.offline_s += u64::from(!online && self.now_ms % 1_000 == 0);
+        self.meter.heated_s += u64::from(outputs.relay && self.now_ms.is_multiple_of(1_000));
+        self.meter.offline_s += u64::from(!online && self.now_ms.is_multiple_of(1_000));
         outputs
     }
 
@@ -162,7 +162,7 @@ impl Device {
                 self.epoch_ms =
                     self.epoch_ms.filter(|_| knows_time).map(|epoch_ms| epoch_ms + away_ms);
                 self.now_ms = 0;
-                self.no_network_until_ms = 0;
+                (self.no_network_until_ms, self.pressed_until_ms) = (0, 0);
                 self.cooker = Cooker::new(config(), self.flash.as_ref());
             }
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::debugger::Debugger;
 use crate::{Held, needed, within};
 
 /// The GPIO's output register.
@@ -31,6 +32,16 @@ pub(crate) struct Machine {
 impl Machine {
     /// Starts `image` with an argument, its serial line at `line`.
     pub(crate) fn start(image: &str, argument: &str, line: &str) -> Held<Self> {
+        Self::open(image, argument, line, &[])
+    }
+
+    /// Starts `image` without a line, held before its first instruction: see
+    /// [`Machine::debugger`].
+    pub(crate) fn held(image: &str) -> Held<Self> {
+        Self::open(image, "", "null", &["-S"])
+    }
+
+    fn open(image: &str, argument: &str, line: &str, more: &[&str]) -> Held<Self> {
         let elf = format!("{}/{image}", needed("IMAGES")?);
         let entry = needed(&format!("ENTRY_{image}"))?;
         let path = std::env::temp_dir().join(format!("lx106-{image}-{}", std::process::id()));
@@ -41,7 +52,9 @@ impl Machine {
             .args(["-device", &format!("loader,file={elf}")])
             .args(["-device", &format!("loader,addr={entry},cpu-num=0")])
             .args(["-monitor", &format!("unix:{},server=on,wait=off", path.display())])
+            .args(["-gdb", &format!("unix:{}.gdb,server=on,wait=off", path.display())])
             .args(["-serial", line])
+            .args(more)
             .stdin(Stdio::null())
             .spawn()?;
         let monitor = within(Duration::from_secs(20), "the emulator's monitor", || {
@@ -52,6 +65,11 @@ impl Machine {
         })?;
         monitor.set_read_timeout(Some(Duration::from_millis(300)))?;
         Ok(Self { process, monitor, path })
+    }
+
+    /// A debugger for a machine that is held.
+    pub(crate) fn debugger(&self) -> Held<Debugger> {
+        Debugger::connect(&self.path.with_extension("gdb"))
     }
 
     /// A word of the machine's memory.
@@ -88,5 +106,6 @@ impl Drop for Machine {
         self.process.kill().unwrap_or_default();
         self.process.wait().map(drop).unwrap_or_default();
         std::fs::remove_file(&self.path).unwrap_or_default();
+        std::fs::remove_file(self.path.with_extension("gdb")).unwrap_or_default();
     }
 }

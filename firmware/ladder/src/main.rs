@@ -6,6 +6,7 @@
 mod boot;
 mod browser;
 mod cook;
+mod debugger;
 mod emulated;
 mod house;
 mod kitchen;

@@ -245,6 +245,25 @@ fn a_cook_that_ended_at_the_device_is_not_started_again_when_it_returns() {
 }
 
 #[test]
+fn what_was_asked_before_can_be_asked_again_on_the_same_link() {
+    let mut bench = Bench::of("sous_vide");
+    bench.connect();
+    let heat = || json!({"heating": true});
+    bench.ask("a", heat(), None);
+    bench.delivered();
+    bench.say(r#"{"heating":true}"#);
+    bench.say(r#"{"heating":false,"phase":"done"}"#);
+    bench.ask("b", heat(), None);
+    bench.delivered();
+    bench.refuse("heating", "a fault stands");
+    bench.ask("c", heat(), Some(5));
+    bench.delivered();
+    bench.later(5_000);
+    bench.ask("d", heat(), None);
+    assert_eq!(bench.sent, [heat(), heat(), heat(), heat()]);
+}
+
+#[test]
 fn a_device_that_lost_its_state_gets_back_what_people_wanted() {
     let mut bench = Bench::of("light");
     bench.connect();

@@ -10,7 +10,7 @@ use crate::control::{Control, TimeProportion, Tuning, Window};
 use crate::cook::{Cook, CookEvent, Phase};
 use crate::json::Value;
 use crate::record::{CookRecord, Saved};
-use crate::safety::{Limits, Safety, Verdict, Wanted};
+use crate::safety::{Fault, Limits, Safety, Verdict, Wanted};
 use crate::units::{MilliC, PerMille};
 use report::{Happening, Report};
 use revive::Revive;
@@ -183,8 +183,17 @@ impl Cooker {
         if !armed && !self.cook.phase().is_heating() {
             return Err("press the button on the cooker first");
         }
+        if self.safety.fault().is_some_and(Fault::is_latched) {
+            return Err("look at the cooker, then hold its button");
+        }
+        // Asking for heat anew is the act that a lesser fault waits for; while its cause stands,
+        // the safety layer keeps the heater off and finds it again.
+        if self.cook.phase() == Phase::Error {
+            self.safety.clear();
+        }
         self.revive = None;
-        self.cook.begin()
+        self.cook.begin();
+        Ok(())
     }
 
     fn end_cook(&mut self) {

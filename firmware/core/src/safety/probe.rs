@@ -21,6 +21,9 @@ const BAD_RUN: u8 = 3;
 const RANGE: core::ops::RangeInclusive<MilliC> = MilliC(-10_000)..=MilliC(105_000);
 /// The fastest believable change, in thousandths of a degree per second.
 const JUMP_PER_S: u64 = 5_000;
+/// How far a reading may be from the last good one while heating, in ms of that: a sensor that
+/// lies about the level is not believed because it goes on lying.
+const JUMP_MS: u64 = 2_000;
 /// What a DS18B20 says before its first conversion.
 const POWER_UP: MilliC = MilliC(85_000);
 /// How near the last reading must be for 85.000 °C to be a reading, in thousandths.
@@ -62,10 +65,11 @@ impl Probe {
         now_ms: u64,
         reading: Result<MilliC, ProbeFault>,
         relay_on: bool,
+        heating: bool,
     ) {
         let Ok(water) = reading else { return self.bad() };
         let frozen = self.is_frozen(now_ms, water, relay_on);
-        if frozen || !RANGE.contains(&water) || !self.follows(now_ms, water) {
+        if frozen || !RANGE.contains(&water) || !self.follows(now_ms, water, heating) {
             return self.bad();
         }
         self.bad_run = 0;
@@ -107,15 +111,17 @@ impl Probe {
         self.bad_run = self.bad_run.saturating_add(1);
     }
 
-    /// Whether this can come after what came before.
-    fn follows(&self, now_ms: u64, water: MilliC) -> bool {
+    /// Whether this can come after what came before. While nothing heats somebody may change the
+    /// water, so that any level is believed once it had the time to come about.
+    fn follows(&self, now_ms: u64, water: MilliC, heating: bool) -> bool {
         let Some(before) = self.good else { return water != POWER_UP };
         let distance = water.distance(before.water);
         if water == POWER_UP && distance > POWER_UP_NEAR {
             return false;
         }
         // At least a second's worth, so that readings in quick succession are not punished.
-        let passed_ms = now_ms.saturating_sub(before.at_ms).max(1_000);
+        let most_ms = if heating { JUMP_MS } else { u64::MAX };
+        let passed_ms = now_ms.saturating_sub(before.at_ms).clamp(1_000, most_ms);
         u64::from(distance) <= JUMP_PER_S.saturating_mul(passed_ms) / 1_000
     }
 

@@ -74,18 +74,26 @@ fn three_bad_readings_turn_the_heater_off_and_thirty_seconds_are_a_fault() {
         let mut bench = Bench::new();
         assert!(bench.warms(10, 50).relay);
         assert!(bench.reads(bad).relay && bench.reads(bad).relay, "{bad:?}: twice is forgiven");
-        // A jump that has become slow enough to be believed would be one; so 3 readings at most.
         assert!(!bench.reads(bad).relay, "{bad:?}");
-        if bad.is_err() {
-            for _ in 0..29 {
-                assert_eq!(bench.reads(bad).fault, None, "{bad:?}");
-            }
-            assert_eq!(bench.reads(bad).fault, Some(Fault::Sensor), "{bad:?}");
-            assert!(!bench.warms(10, 50).relay, "a fault stays until somebody acts");
-            bench.safety.clear();
-            assert!(bench.warms(10, 50).relay);
+        for _ in 0..29 {
+            assert_eq!(bench.reads(bad).fault, None, "{bad:?}");
         }
+        assert_eq!(bench.reads(bad).fault, Some(Fault::Sensor), "{bad:?}");
+        assert!(!bench.warms(10, 50).relay, "a fault stays until somebody acts");
+        bench.safety.clear();
+        assert!(bench.warms(10, 50).relay);
     }
+}
+
+#[test]
+fn new_water_is_believed_while_nothing_heats() {
+    let mut bench = Bench::new();
+    (bench.wanted.relay, bench.wanted.heating) = (false, false);
+    bench.warms(10, 0);
+    for _ in 0..10 {
+        bench.reads(Ok(MilliC(60_000)));
+    }
+    assert_eq!(bench.safety.water(), Some(MilliC(60_000)));
 }
 
 #[test]

@@ -44,14 +44,19 @@ struct Steady {
     food_in: bool,
     low_water: bool,
     fault: Option<Fault>,
+    /// It is not known yet whether a cook goes on after a loss of power.
+    undecided: bool,
 }
 
 impl Steady {
     fn write<const N: usize>(&self, state: &mut Object<'_, N>) {
-        state.bool("heating", self.phase.is_heating());
+        // Told too early, "not heating" would be taken for the cook's end, and made one.
+        if !self.undecided {
+            state.bool("heating", self.phase.is_heating());
+            state.text("phase", self.phase.word());
+        }
         self.settings.write(state);
         state.bool("start", self.food_in);
-        state.text("phase", self.phase.word());
         state.bool("low_water", self.low_water);
         state.text("fault", self.fault.map_or("none", Fault::property));
     }
@@ -132,6 +137,7 @@ impl Cooker {
             food_in: self.cook.food_in(),
             low_water: self.low_water,
             fault: self.safety.fault(),
+            undecided: self.revive.is_some(),
         }
     }
 

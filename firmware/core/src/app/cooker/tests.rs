@@ -113,8 +113,8 @@ fn the_state_has_the_contracts_properties_and_decimals() {
     kitchen.bath.pour(MilliC(54_463));
     kitchen.step(Some(r#"{"target_c":54.5,"timer_s":7200}"#));
     let state = concat!(
-        r#"{"heating":false,"target_c":54.5,"timer_s":7200,"start_mode":"at_temp","#,
-        r#""at_end":"hold","start":false,"phase":"idle","low_water":false,"fault":"none","#,
+        r#"{"heating":false,"phase":"idle","target_c":54.5,"timer_s":7200,"#,
+        r#""start_mode":"at_temp","at_end":"hold","start":false,"low_water":false,"fault":"none","#,
         r#""water_c":54.46,"remaining_s":7200,"held_s":0,"duty_pct":0}"#
     );
     assert_eq!(kitchen.told, [(Topic::State, state.to_string())]);
@@ -158,6 +158,24 @@ fn a_short_loss_of_power_resumes_the_cook_where_it_was() {
 }
 
 #[test]
+fn nobody_is_told_that_the_heat_is_off_before_it_is_known_whether_the_cook_goes_on() {
+    let mut kitchen = Kitchen::new();
+    kitchen.step(Some(COOK));
+    kitchen.until(Phase::Cooking);
+    kitchen.lose_power(60);
+    let told = kitchen.told.len();
+    let start = kitchen.unix_s.take();
+    kitchen.pass(20);
+    assert!(kitchen.told.len() > told);
+    assert!(kitchen.told[told..].iter().all(|told| !told.1.contains("heating")));
+    kitchen.unix_s = start;
+    kitchen.pass(1);
+    assert!(
+        kitchen.told.iter().any(|told| told.1.contains(r#"{"heating":true,"phase":"cooking""#))
+    );
+}
+
+#[test]
 fn a_cook_is_not_resumed_when_that_may_be_unsafe() {
     for (what, away_s, clock, water) in [
         ("too long away", 1_900, true, None),
@@ -186,7 +204,7 @@ fn a_cook_is_not_resumed_when_that_may_be_unsafe() {
 }
 
 #[test]
-fn a_dead_sensor_ends_the_cook_with_an_error_that_stopping_clears() {
+fn a_dead_sensor_ends_the_cook_and_heat_comes_back_only_when_asked_and_safe() {
     let mut kitchen = Kitchen::new();
     kitchen.step(Some(COOK));
     kitchen.pass(100);
@@ -194,13 +212,16 @@ fn a_dead_sensor_ends_the_cook_with_an_error_that_stopping_clears() {
     kitchen.pass(40);
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Error);
     assert_eq!(kitchen.events(), [r#"{"event":"fault","reason":"sensor"}"#]);
+    kitchen.step(Some(r#"{"heating":true}"#));
+    kitchen.pass(40);
+    assert_eq!((kitchen.cooker.cook().phase(), kitchen.relay_s), (Phase::Error, 0));
     kitchen.probe = None;
+    kitchen.pass(60);
+    assert_eq!((kitchen.cooker.cook().phase(), kitchen.relay_s), (Phase::Error, 0));
     kitchen.step(Some(r#"{"heating":true}"#));
-    assert_eq!(kitchen.told.iter().filter(|told| told.0 == Topic::Refused).count(), 1);
-    kitchen.step(Some(r#"{"heating":false}"#));
-    kitchen.step(Some(r#"{"heating":true}"#));
-    kitchen.pass(5);
+    kitchen.pass(15);
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Preheating);
+    assert!(kitchen.relay_s > 0);
 }
 
 #[test]
@@ -232,6 +253,8 @@ fn the_button_stops_heat_and_a_long_press_clears_a_fault() {
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Error);
     kitchen.bath.pour(MilliC(90_000));
     kitchen.step(Some(r#"{"heating":false}"#));
+    kitchen.pass(2);
+    kitchen.step(Some(r#"{"heating":true}"#));
     kitchen.pass(2);
     assert_eq!(kitchen.cooker.cook().phase(), Phase::Error, "nobody has looked yet");
     kitchen.button = true;
