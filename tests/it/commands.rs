@@ -1,0 +1,92 @@
+//! Commands, from the wish to its end.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Open, Tab};
+
+async fn phases(tab: &mut Tab, reference: &str) -> Vec<String> {
+    let mut phases = Vec::new();
+    loop {
+        let frame = tab.wait_for(|frame| frame["ref"] == reference).await;
+        let phase = frame["phase"].as_str().unwrap_or("error").to_owned();
+        let last = matches!(phase.as_str(), "applied" | "failed" | "expired" | "error");
+        phases.push(phase);
+        if last {
+            return phases;
+        }
+    }
+}
+
+fn set(reference: &str, device: u64, desired: &Json) -> Json {
+    json!({"type": "set", "ref": reference, "device": device, "desired": desired})
+}
+
+#[tokio::test]
+async fn every_tab_is_told_how_far_a_command_came() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut link = lamp.connect().await;
+    let (mut one, mut other) = (bob.tab().await, bob.tab().await);
+    one.say(&set("r1", lamp.id, &json!({"on": true}))).await;
+    assert_eq!(link.set().await, json!({"on": true}));
+    link.report(json!({"on": true})).await;
+    let all = ["accepted", "delivered", "applied"];
+    assert_eq!(phases(&mut one, "r1").await, all);
+    assert_eq!(phases(&mut other, "r1").await, all);
+}
+
+#[tokio::test]
+async fn a_device_gets_what_it_missed_when_it_returns() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    bob.want(&lamp, json!({"on": true})).await;
+    bob.want(&lamp, json!({"brightness": 30})).await;
+    let mut link = lamp.connect().await;
+    assert_eq!(link.set().await, json!({"on": true, "brightness": 30}));
+}
+
+#[tokio::test]
+async fn a_refused_command_fails_with_the_devices_reason() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut link = lamp.connect().await;
+    let mut tab = bob.tab().await;
+    tab.say(&set("r1", lamp.id, &json!({"brightness": 90}))).await;
+    link.set().await;
+    link.publish("refused", br#"{"brightness":"too hot"}"#).await;
+    let frame = tab.wait_for(|frame| frame["phase"] == "failed").await;
+    assert!(frame["reason"].as_str().unwrap().contains("too hot"), "{frame}");
+    bob.sees(&lamp, |seen| seen["desired"]["brightness"].is_null()).await;
+}
+
+#[tokio::test]
+async fn a_command_expires_after_its_time_to_live() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut tab = bob.tab().await;
+    let wish = json!({"type": "set", "ref": "r1", "device": lamp.id, "desired": {"on": true},
+        "ttl_s": 1});
+    tab.say(&wish).await;
+    assert_eq!(phases(&mut tab, "r1").await, ["accepted", "expired"]);
+    let listed = bob.ask("GET", &format!("/devices/{}/commands", lamp.id), None).await.json();
+    assert_eq!((&listed[0]["ref"], &listed[0]["phase"]), (&json!("r1"), &json!("expired")));
+    assert_eq!(listed[0]["by"], "bob");
+}
+
+#[tokio::test]
+async fn a_report_that_breaks_the_schema_is_the_devices_last_problem_and_the_link_stays() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut link = lamp.connect().await;
+    link.report(json!({"brightness": 900, "on": true})).await;
+    let seen = bob.sees(&lamp, |seen| seen["problem"].is_string()).await;
+    assert!(seen["problem"].as_str().unwrap().contains("brightness"), "{seen}");
+    assert_eq!(seen["reported"], json!({"on": true}));
+    link.report(json!({"brightness": 9})).await;
+    assert_eq!(bob.see(&lamp).await["connected"], true);
+}

@@ -1,0 +1,24 @@
+//! The house from outside: real sockets, real clients, one file per capability.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that fails may panic, and nobody reads its documentation elsewhere"
+)]
+
+mod bad_mqtt;
+mod bad_rest;
+mod bad_socket;
+mod commands;
+mod durable;
+mod faults;
+mod kill;
+mod people;
+mod process;
+mod start_stop;
+mod support;
+mod tabs;
