@@ -2,7 +2,13 @@
 //!
 //! Every figure is measured through the public handle, on real files below the system's
 //! temporary folder. CPU counts all threads, user and system.
-#![allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, reason = "a bench")]
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "a bench")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench stops at the first surprise, and prints"
+)]
 
 #[path = "history/town.rs"]
 mod town;

@@ -89,12 +89,15 @@ impl Engine {
             Some(generation) => generation,
             None => begin(&folder, newest.map_or(1, |newest| newest + 1), now_ms)?,
         };
+        // The one before the newest was waiting to become a run, and goes on waiting: so a start
+        // need not write.
+        let frozen = generations.pop().map(Arc::new);
         for generation in &generations {
             archive.runs.extend(chores::write_run(&folder, generation, &forgotten)?);
             std::fs::remove_file(folder.wal(generation.number))?;
         }
         archive.runs.sort_by_key(|run| run.generation);
-        let view = View { active: Arc::new(active), frozen: None, archive: Arc::new(archive) };
+        let view = View { active: Arc::new(active), frozen, archive: Arc::new(archive) };
         Ok(Self {
             folder,
             config,

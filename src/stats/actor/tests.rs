@@ -10,6 +10,7 @@ use ractor::SupervisionEvent;
 use tokio::time::sleep;
 
 use super::*;
+use crate::stats::csv::CsvPieces;
 use crate::stats::{Clock, History, Point, Query, Reading, Resolution, StatsConfig, StatsError};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -142,6 +143,32 @@ async fn readings_from_many_tasks_are_all_kept() {
     for device in [0, 1, 250, 499] {
         assert_eq!(points(&stats, device).await.len(), 20);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn csv_comes_in_pieces_over_gaps_and_crowds() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stats, _processes) = house(dir.path(), StatsConfig::default()).await;
+    // More than fit into one answer within a minute, and one 11 days later.
+    for t_ms in (0..120_000).chain([1_000_000_000 - 1]) {
+        stats.record(reading(1, NOON_MS + t_ms));
+        if t_ms % 20_000 == 0 {
+            timeout(SOON, stats.settle()).await.unwrap();
+        }
+    }
+    timeout(SOON, stats.settle()).await.unwrap();
+    points(&stats, 2).await;
+    let property = "a".into();
+    let (from_ms, to_ms, resolution) = (0, NOON_MS + 1_000_000_000, Resolution::Raw);
+    let query = Query { device: 1, property, retention: 0, from_ms, to_ms, resolution };
+    let mut pieces = CsvPieces::new(stats, query);
+    let mut text = String::new();
+    while let Some(piece) = timeout(SOON, pieces.next()).await.unwrap().unwrap() {
+        text.push_str(&piece);
+    }
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (120_002, "t,value"));
+    assert!(lines[1..].is_sorted() && lines[1] == format!("{NOON_MS},21.5"));
 }
 
 /// Not a test of its own: what the next one kills.
