@@ -1,4 +1,11 @@
 //! The demo as a person meets it: the binary, its terminal, its REST interface, its devices.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -55,10 +62,10 @@ impl Demo {
         while !demo.said.contains("Ctrl-C stops") {
             let line = demo.lines.recv_timeout(SOON).expect("the demo speaks");
             if let Some(bound) = line.strip_prefix("ready http=") {
-                demo.http = bound.split(' ').next().unwrap().to_owned();
+                bound.split(' ').next().unwrap().clone_into(&mut demo.http);
             }
             if let Some(password) = line.trim().strip_prefix("password ") {
-                demo.password = password.trim().to_owned();
+                password.trim().clone_into(&mut demo.password);
             }
             demo.said.push_str(&line);
             demo.said.push('\n');
@@ -69,7 +76,7 @@ impl Demo {
     fn sign_in(&mut self) {
         let login = json!({"username": "demo", "password": self.password});
         let answer = self.ask("POST", "/auth/login", &login);
-        self.token = answer["access_token"].as_str().expect("a token").to_owned();
+        answer["access_token"].as_str().expect("a token").clone_into(&mut self.token);
     }
 
     /// One request by hand: the test needs no more of HTTP than this.
