@@ -15,6 +15,7 @@ use crate::kind::Kinds;
 use crate::model::{Device, DeviceId};
 use crate::store::{self, ReadError};
 use crate::supervision::Directory;
+use crate::supervision::reply::Owed;
 
 /// Reaches every device. Cheap to clone.
 #[derive(Clone)]
@@ -90,6 +91,27 @@ impl Devices {
         self.floor.watchers.add(id, key, watcher.clone());
         self.tell(id, DeviceMsg::Introduce(watcher));
         Ok(store::devices::get(&self.floor.store, id)?.map(|device| self.show(&device)))
+    }
+
+    /// The devices as they are now, of those whose actors run and answer in time.
+    pub async fn look(&self, ids: &[DeviceId]) -> Vec<View> {
+        let mut views = Vec::new();
+        let looking = async {
+            // All are asked before any is waited for.
+            let asked: Vec<_> = ids.iter().filter_map(|id| self.look_at(*id)).collect();
+            for owed in asked {
+                views.extend(owed.wait(self.answer_within).await);
+            }
+        };
+        if tokio::time::timeout(self.answer_within, looking).await.is_err() {
+            tracing::warn!(devices = ids.len(), "not every device could be looked at in time");
+        }
+        views
+    }
+
+    fn look_at(&self, id: DeviceId) -> Option<Owed<View, DeviceError>> {
+        let (reply, owed) = Answer::owed();
+        self.directory.try_tell(&id, DeviceMsg::Look(reply)).ok().map(|()| owed)
     }
 
     /// Ends a watch.

@@ -4,7 +4,8 @@
 //! - Supervised by: `sessions`; transient, with back-off, its own window and quarantine.
 //! - Takes: [`SessionMsg`].
 //! - Tells: its tabs; the devices on its list.
-//! - Never: waits for a tab. It waits for the store, and for a device actor to start.
+//! - Never: waits for a tab. It waits for the store, for a device actor to start, and, before its
+//!   first answer, for the devices to say how they are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +97,7 @@ impl Actor for SessionActor {
     ) -> Result<(), ActorProcessingErr> {
         let now_ms = now_ms();
         if running.state.is_none() {
-            running.load(now_ms)?;
+            Box::pin(running.load(now_ms)).await?;
         }
         let Running { floor, state: Some(state), .. } = running else { return Ok(()) };
         #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
@@ -136,15 +137,19 @@ impl Actor for SessionActor {
 }
 
 impl Running {
-    /// Loads the user's list and watches every device on it.
-    fn load(&mut self, now_ms: i64) -> Result<(), ActorProcessingErr> {
+    /// Loads the user's list and watches every device on it. The first answer shows devices as they
+    /// are, not as they were when they were last written: `connected` is nothing that is stored.
+    async fn load(&mut self, now_ms: i64) -> Result<(), ActorProcessingErr> {
         let mut state = SessionState::new(now_ms);
         let owned =
             store::devices::owned_by(&self.floor.store, self.user, None, self.floor.devices_max)?;
-        for id in owned {
-            if let Some(view) = self.watch(id)? {
+        for id in &owned {
+            if let Some(view) = self.watch(*id)? {
                 state.load(view, Role::Owner);
             }
+        }
+        for view in self.floor.devices.look(&owned).await {
+            state.load(view, Role::Owner);
         }
         self.state = Some(state);
         Ok(())

@@ -110,7 +110,7 @@ impl Machine {
 fn lamp(seed: u64) -> Lamp {
     let mut chance = Chance::new(seed);
     let brightness = u8::try_from(20 + chance.below(80)).unwrap_or(100);
-    let look = Look { on: chance.below(2) == 1, brightness, ..Look::default() };
+    let look = Look { on: chance.below(3) > 0, brightness, ..Look::default() };
     Lamp::new(LampConfig::default(), Some(&Saved::of_look(&look)))
 }
 

@@ -222,7 +222,7 @@ mod tests {
         let mut plug = Measuring::new(Load::default(), 10_000, 1);
         plug.step(0, &online(None));
         let later = plug.step(20_000, &online(None));
-        let telemetry = r#"{"power_w":0.0,"energy_kwh":0.000}"#;
+        let telemetry = r#"{"power_w":0,"energy_kwh":0}"#;
         assert_eq!(later.messages.payload(Topic::Telemetry), Some(telemetry));
         assert_eq!(later.messages.payload(Topic::State), None);
     }
