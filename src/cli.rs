@@ -1,7 +1,7 @@
 //! The command line.
 
-pub mod gateway;
 pub mod demo;
+pub mod gateway;
 pub mod serve;
 pub mod simulate;
 pub mod town;

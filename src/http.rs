@@ -11,6 +11,7 @@ pub mod assets;
 pub mod auth;
 pub mod devices;
 pub mod error;
+pub mod grants;
 pub mod health;
 pub mod history;
 pub mod kinds;
@@ -97,6 +98,13 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/devices/{id}/commands", get(devices::commands))
         .route("/devices/{id}/alarms/{code}/acknowledge", post(devices::acknowledge))
         .route("/devices/{id}/history", get(history::history))
+        .route("/devices/{id}/grants", get(grants::list))
+        .route(
+            "/devices/{id}/grants/{username}",
+            get(grants::show).put(grants::put).delete(grants::delete),
+        )
+        .route("/devices/{id}/invitations", post(grants::invite))
+        .route("/invitations/{token}", post(grants::accept))
         .route("/kinds", get(kinds::list))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

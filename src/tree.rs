@@ -37,7 +37,7 @@ use crate::model::{DeviceId, UserId};
 use crate::mqtt::sweep::{self, Sweep};
 use crate::mqtt::{MqttFloor, MqttLimits, codec, listener};
 use crate::session::actor::SessionFloor;
-use crate::session::{self, SessionMsg};
+use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
@@ -237,7 +237,10 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
 }
 
 fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
+    let neighbours = Neighbours::default();
     let floor = Arc::new(SessionFloor {
+        neighbours: neighbours.clone(),
+        grants_max: config.limits.grants_max,
         devices: devices.clone(),
         store: store.clone(),
         devices_max: config.limits.devices_max,
@@ -248,6 +251,7 @@ fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
     let family = family("sessions", config.limits.live_sessions_max, config);
     let start = move |user: UserId, parent| session::actor::start(user, floor.clone(), parent);
     let directory: Directory<UserId, SessionMsg> = Directory::new(family, start);
+    neighbours.bind(&directory);
     Sessions::new(directory, config.limits.call_ms_max * 2)
 }
 

@@ -278,7 +278,7 @@ pub(super) fn device_id(text: &str) -> Result<DeviceId, Problem> {
     text.parse().map_err(|_| Problem::not_found())
 }
 
-fn json_text(status: StatusCode, json: String, rev: Option<u64>) -> Response {
+pub(super) fn json_text(status: StatusCode, json: String, rev: Option<u64>) -> Response {
     let mut response = (status, json).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

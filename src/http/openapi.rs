@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, devices, health, history, kinds};
+use super::{admin, auth, devices, grants, health, history, kinds};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,12 @@ use super::{admin, auth, devices, health, history, kinds};
         devices::new_secret,
         devices::commands,
         devices::acknowledge,
+        grants::list,
+        grants::show,
+        grants::put,
+        grants::delete,
+        grants::invite,
+        grants::accept,
         history::history,
         kinds::list,
         health::live,

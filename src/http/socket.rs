@@ -120,7 +120,8 @@ async fn run(socket: WebSocket, floor: Arc<HttpFloor>, claims: Claims, cancel: C
     let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
     let left_ms = claims.exp.saturating_mul(1_000).saturating_sub(now_ms());
     let expires = Instant::now() + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
-    let opened = Tab { id: tab, login: claims.login, caller: caller(&claims), outbox };
+    let scope = crate::model::Scope::ALL;
+    let opened = Tab { id: tab, login: claims.login, caller: caller(&claims), scope, outbox };
     let user = claims.sub;
     floor.sessions.deliver(user, SessionMsg::TabOpened(opened)).await;
     metrics().tabs.inc();
