@@ -1,6 +1,6 @@
 //! The HTTP door: REST, the WebSocket and the page.
 //!
-//! - Process: one server actor; a task per connection, and one per WebSocket.
+//! - Process: a task per connection, and one per WebSocket (`listener` accepts them).
 //! - Supervised by: `tree`, below `doors`; a connection is never restarted, the browser reconnects.
 //! - Takes: requests.
 //! - Tells: session actors.
@@ -11,10 +11,12 @@ pub mod assets;
 pub mod auth;
 pub mod devices;
 pub mod error;
+pub mod grants;
 pub mod health;
 pub mod history;
 pub mod kinds;
 pub mod openapi;
+pub mod programs;
 pub mod server;
 pub mod socket;
 
@@ -22,11 +24,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::config::Config;
 use crate::devices::Devices;
@@ -38,6 +40,7 @@ use crate::supervision::Tasks;
 
 use auth::Auth;
 use error::Problem;
+use server::PeerAddress;
 
 /// What every handler needs of the floors below it.
 pub struct HttpFloor {
@@ -97,6 +100,17 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/devices/{id}/commands", get(devices::commands))
         .route("/devices/{id}/alarms/{code}/acknowledge", post(devices::acknowledge))
         .route("/devices/{id}/history", get(history::history))
+        .route("/devices/{id}/grants", get(grants::list))
+        .route(
+            "/devices/{id}/grants/{username}",
+            get(grants::show).put(grants::put).delete(grants::delete),
+        )
+        .route("/devices/{id}/invitations", post(grants::invite))
+        .route("/invitations/{token}", post(grants::accept))
+        .route("/tokens", get(programs::tokens).post(programs::new_token))
+        .route("/tokens/{label}", delete(programs::end_token))
+        .route("/clients", get(programs::clients).post(programs::new_client))
+        .route("/clients/{label}", delete(programs::end_client))
         .route("/kinds", get(kinds::list))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -107,6 +121,7 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(floor.clone(), in_time))
+        .layer(from_fn_with_state(floor.clone(), paced))
         .layer(from_fn(secured))
         .with_state(floor)
 }
@@ -121,6 +136,21 @@ async fn in_time(
     tokio::time::timeout(within, next.run(request))
         .await
         .map_err(|_| Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "took too long"))
+}
+
+/// An address that asks too fast has to wait. Who looks after the house is let in.
+async fn paced(
+    axum::extract::State(floor): Floor,
+    request: Request<axum::body::Body>,
+    next: Next,
+) -> Result<Response, Problem> {
+    let peer = request.extensions().get::<ConnectInfo<PeerAddress>>();
+    let watches = request.uri().path().starts_with("/health/");
+    if let Some(ConnectInfo(PeerAddress(peer))) = peer.filter(|_| !watches) {
+        let address = auth::caller::peer_address(*peer, request.headers(), &floor.config);
+        floor.auth.rates.address(address, crate::host::now_ms())?;
+    }
+    Ok(next.run(request).await)
 }
 
 /// Puts the security headers on every answer, and counts it.

@@ -8,6 +8,7 @@ pub mod tree;
 
 pub mod gateway;
 pub mod http;
+pub mod listener;
 pub mod mqtt;
 
 pub mod session;

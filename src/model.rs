@@ -11,5 +11,5 @@ pub mod value;
 pub use command::{Command, Phase};
 pub use device::{Alarm, Device, Problem};
 pub use id::{DeviceId, UserId};
-pub use user::{Caller, Grant, Role, User, Via};
+pub use user::{Caller, Grant, Role, Scope, User, Via};
 pub use value::{Name, Props, Value};

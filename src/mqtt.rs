@@ -1,19 +1,18 @@
 //! The MQTT endpoint: devices connect to it directly.
 //!
-//! - Process: one listener actor, one sweep actor, and a task per connection.
+//! - Process: one sweep actor, and a task per connection (`listener` accepts them).
 //! - Supervised by: `tree`, below `doors`; a connection is never restarted, the device reconnects.
 //! - Takes: bytes.
 //! - Tells: device actors; the peer.
 //! - Never: keeps a buffer for an idle connection, or reads on while the device's actor is behind.
 //!
 //! Bytes become packets in `codec`, packets become the native contract in `protocol` and
-//! `contract` (all pure); `wire` moves bytes, `login` opens, `connection` runs, `listener` accepts,
-//! `sweep` notices who fell silent.
+//! `contract` (all pure); `wire` moves bytes, `login` opens, `connection` runs, `sweep`
+//! notices who fell silent.
 
 pub mod codec;
 pub mod connection;
 pub mod contract;
-pub mod listener;
 pub mod login;
 pub mod message;
 pub mod protocol;

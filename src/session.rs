@@ -3,10 +3,13 @@
 //! One actor per signed-in user with a tab open, or with work in hand. It owns the user's device
 //! list: every create, rename, share, delete and command of that user, from REST or any tab, goes
 //! through its mailbox, so that all tabs see one order. `session/state` and `session/frame`
-//! decide (pure), `session/actor` does.
+//! decide (pure), with `session/rights`; `session/actor` and `session/sharing` do.
 
 pub mod actor;
 pub mod frame;
+pub mod neighbours;
+pub mod rights;
+mod sharing;
 pub mod state;
 pub mod tab;
 
@@ -16,11 +19,13 @@ use ractor::ActorRef;
 
 use crate::device::{DeviceError, DeviceEvent, Patch};
 use crate::kind::FieldError;
-use crate::model::{Caller, DeviceId, Name};
+use crate::model::{Caller, DeviceId, Grant, Name, Scope, UserId};
 use crate::store::secret::Secret;
 use crate::supervision::permit::Permit;
 use crate::supervision::reply::{Reply, Unanswered};
 
+pub use neighbours::Neighbours;
+pub use rights::Sharing;
 pub use tab::{LoginId, Tab, TabEnd, TabId, ToTab};
 
 /// Reaches one session actor.
@@ -60,6 +65,20 @@ pub enum SessionMsg {
     Delete(DeviceId, Answer<()>),
     /// May the user do what `role` may, on this device?
     Check(DeviceId, crate::model::Role, Answer<()>),
+    /// What is inside, with no more rights than these.
+    Within(Scope, Box<SessionMsg>),
+    /// Who was given a right on a device that still holds.
+    Grants(DeviceId, Answer<Vec<(UserId, Grant)>>),
+    /// Gives somebody a right on a device, or takes it away.
+    Share(DeviceId, Box<Sharing>, Answer<()>),
+    /// Makes a link that gives a right on a device to whoever uses it first.
+    Invite(DeviceId, Grant, Answer<Secret>),
+    /// Uses such a link, by its token: the device is on the user's list from now on.
+    Accept(Box<str>, Answer<(JsonText, u64)>),
+    /// The user's right on somebody's device is another one now: look it up.
+    GrantChanged(DeviceId),
+    /// An API token was revoked: its tabs are closed.
+    TokenEnded(Arc<str>),
     /// A watched device has news.
     Device(DeviceEvent),
     /// An answer to one tab alone.
@@ -105,6 +124,9 @@ pub enum SessionError {
     /// The user has as many devices as may be.
     #[error("no more than {0} devices")]
     TooMany(usize),
+    /// The device is shared with as many people as may be, or has as many invitations.
+    #[error("no more than {0} people")]
+    TooManyPeople(usize),
     /// The device changed since the asker looked.
     #[error("the device is at revision {rev}")]
     Stale {
@@ -128,6 +150,7 @@ impl SessionError {
             Self::Forbidden => "forbidden",
             Self::Invalid(_) => "invalid",
             Self::TooMany(_) => "too_many_devices",
+            Self::TooManyPeople(_) => "too_many_grants",
             Self::Stale { .. } => "stale",
             Self::NotStored(_) => "not_stored",
             Self::Unavailable => "unavailable",

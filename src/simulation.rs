@@ -10,7 +10,9 @@ use serde_json::{Value as Json, json};
 use crate::device::state::{DeviceEffect, DeviceState, Effects};
 use crate::device::{DeviceEvent, LinkId, Patch, Receipt, Report, ToLink, View, Wishes};
 use crate::kind::{Kind, Kinds};
-use crate::model::{Caller, Command, Device, DeviceId, Phase, Props, Role, UserId, Via};
+use crate::model::{
+    Caller, Command, Device, DeviceId, Grant, Phase, Props, Role, Scope, UserId, Via,
+};
 use crate::session::state::SessionState;
 use crate::session::tab::OUTBOX_FRAMES_MAX;
 use crate::session::{Tab, TabId, ToTab};
@@ -104,7 +106,7 @@ impl Town {
             };
             let state = town.wake_up(&device, &BTreeMap::new());
             let owner = usize::try_from(owner).unwrap();
-            town.people[owner].session.load(state.view(), Role::Owner);
+            town.people[owner].session.load(state.view(), Grant::OWNER);
             town.things.push(Thing {
                 owner,
                 state,
@@ -235,7 +237,7 @@ impl Town {
     fn command(&mut self) {
         let (person, thing) = (self.person(), self.thing());
         let id = self.things[thing].stored.id;
-        let allowed = self.people[person].session.check(id, Role::Operator);
+        let allowed = self.people[person].session.check(id, Role::Operator, &Scope::ALL);
         assert_eq!(allowed.is_ok(), self.things[thing].owner == person, "a stranger got through");
         if allowed.is_err() {
             return;
@@ -277,7 +279,7 @@ impl Town {
     fn crash_session(&mut self, person: usize) {
         let mut session = SessionState::new(self.now_ms);
         for thing in self.things.iter().filter(|thing| thing.owner == person) {
-            session.load(stored_view(thing, &self.kind), Role::Owner);
+            session.load(stored_view(thing, &self.kind), Grant::OWNER);
         }
         self.people[person] = Person { session, screens: Vec::new() };
         for thing in 0..self.things.len() {
@@ -291,7 +293,7 @@ impl Town {
         let (id, now_ms) = (TabId(self.names), self.now_ms);
         let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
         let caller = Caller { user: UserId(1), name: "p".into(), via: Via::Login };
-        let tab = Tab { id, login: None, caller, outbox };
+        let tab = Tab { id, login: None, caller, scope: Scope::ALL, outbox };
         let screen = Screen { id, inbox, seq: 0, devices: BTreeMap::new(), ends: BTreeMap::new() };
         let Person { session, screens } = &mut self.people[person];
         session.open(tab, TABS_MAX, now_ms);
@@ -388,7 +390,7 @@ impl Town {
 
     fn everybody_agrees(&self) {
         for (number, person) in self.people.iter().enumerate() {
-            let list: Vec<Json> = serde_json::from_str(&person.session.list()).unwrap();
+            let list: Vec<Json> = serde_json::from_str(&person.session.list(&Scope::ALL)).unwrap();
             let list: BTreeMap<u64, Json> =
                 list.into_iter().map(|device| (device["id"].as_u64().unwrap(), device)).collect();
             for thing in self.things.iter().filter(|thing| thing.owner == number) {

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod actor;
 pub mod credentials;
 pub mod devices;
+pub mod invitations;
 pub mod key;
 pub mod mqtt;
 pub mod record;

@@ -24,7 +24,7 @@ pub mod tasks;
 mod panics;
 mod supervisor;
 
-pub use directory::Directory;
+pub use directory::{Directory, WeakDirectory};
 pub use family::{ChildInfo, ChildStatus, Family, StartError};
 pub use gauge::{Gauge, Tick};
 pub use outbox::{Inbox, Outbox, PushError, outbox};

@@ -24,20 +24,20 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
 use crate::http::admin::HouseView;
 use crate::http::auth::Auth;
-use crate::http::{HttpFloor, server};
+use crate::http::{HttpFloor, router, server};
 use crate::kind::Kinds;
+use crate::listener;
 use crate::model::{DeviceId, UserId};
 use crate::mqtt::sweep::{self, Sweep};
-use crate::mqtt::{MqttFloor, MqttLimits, codec, listener};
+use crate::mqtt::{MqttFloor, MqttLimits, codec, connection};
 use crate::session::actor::SessionFloor;
-use crate::session::{self, SessionMsg};
+use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
@@ -128,13 +128,11 @@ impl House {
             socket: Arc::new(sockets.mqtt),
             floor: mqtt,
             tasks: Standing::new("mqtt connections", config.mqtt.connections_max),
+            drain_within: config.drain.connections_s,
         };
         let http_door = HttpDoor {
             socket: Arc::new(sockets.http),
-            places: Arc::new(Semaphore::new(
-                config.http.connections_max.min(Semaphore::MAX_PERMITS),
-            )),
-            sockets: Standing::new("tabs", config.http.connections_max),
+            tasks: Standing::new("http connections", config.http.connections_max),
             config: config.clone(),
             view: view.clone(),
             mqtt_port: mqtt_address.port(),
@@ -237,7 +235,10 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
 }
 
 fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
+    let neighbours = Neighbours::default();
     let floor = Arc::new(SessionFloor {
+        neighbours: neighbours.clone(),
+        grants_max: config.limits.grants_max,
         devices: devices.clone(),
         store: store.clone(),
         devices_max: config.limits.devices_max,
@@ -248,6 +249,7 @@ fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
     let family = family("sessions", config.limits.live_sessions_max, config);
     let start = move |user: UserId, parent| session::actor::start(user, floor.clone(), parent);
     let directory: Directory<UserId, SessionMsg> = Directory::new(family, start);
+    neighbours.bind(&directory);
     Sessions::new(directory, config.limits.call_ms_max * 2)
 }
 
@@ -320,15 +322,21 @@ struct MqttDoor {
     socket: Arc<TcpListener>,
     floor: Arc<MqttFloor>,
     tasks: Standing,
+    drain_within: Duration,
 }
 
 impl MqttDoor {
     fn spec(self) -> ChildSpec {
         let start = move |parent| {
+            let floor = self.floor.clone();
             let door = listener::Door {
+                name: "mqtt",
                 socket: self.socket.clone(),
-                floor: self.floor.clone(),
                 tasks: self.tasks.tasks(),
+                serve: Arc::new(move |stream, _, cancel| {
+                    Box::pin(connection::run(stream, floor.clone(), cancel))
+                }),
+                drain_within: self.drain_within,
             };
             async move { Ok(listener::start(door, parent).await?) }
         };
@@ -339,8 +347,7 @@ impl MqttDoor {
 #[derive(Clone)]
 struct HttpDoor {
     socket: Arc<TcpListener>,
-    places: Arc<Semaphore>,
-    sockets: Standing,
+    tasks: Standing,
     config: Config,
     view: HouseView,
     mqtt_port: u16,
@@ -355,21 +362,30 @@ impl HttpDoor {
         let start = move |parent| {
             let door = self.clone();
             async move {
+                let (tasks, drain_within) = (door.tasks.tasks(), door.config.drain.connections_s);
                 let floor = HttpFloor {
                     auth: Auth::open(&door.store, &door.config).await?,
                     sessions: door.sessions,
                     devices: door.devices,
                     store: door.store,
                     stats: door.stats,
-                    sockets: door.sockets.tasks(),
+                    sockets: tasks.clone(),
                     house: door.view,
                     mqtt_port: door.mqtt_port,
                     tabs: AtomicU64::new(0),
                     config: door.config,
                 };
-                let (socket, places) = (door.socket, door.places);
-                let door = server::Door { socket, places, floor: Arc::new(floor) };
-                Ok(server::start(door, parent).await?)
+                let routes = router(Arc::new(floor));
+                let door = listener::Door {
+                    name: "http",
+                    socket: door.socket,
+                    tasks,
+                    serve: Arc::new(move |stream, peer, cancel| {
+                        Box::pin(server::serve(stream, peer, routes.clone(), cancel))
+                    }),
+                    drain_within,
+                };
+                Ok(listener::start(door, parent).await?)
             }
         };
         ChildSpec::new("http", start).stop_within(DOOR_STOP_WITHIN)

@@ -70,6 +70,12 @@ sections! {
         frame_bytes_max: usize = count(KIB..=16 * MIB),
         outbox_max: usize = count(8..=65_536),
         ping_s: Duration = seconds(1..=3_600),
+        address_rate_max: u32 = count(1..=10_000_000),
+        address_burst_max: u32 = count(1..=10_000_000),
+        user_rate_max: u32 = count(1..=10_000_000),
+        user_burst_max: u32 = count(1..=10_000_000),
+        token_rate_max: u32 = count(1..=10_000_000),
+        token_burst_max: u32 = count(1..=10_000_000),
     }
     /// The door for devices and for clients of topic spaces.
     mqtt: Mqtt {
@@ -132,6 +138,7 @@ sections! {
         failures_entries_max: usize = count(1_000..=10_000_000),
         logins_max: usize = count(1..=10_000),
         clients_max: usize = count(1..=100_000),
+        tokens_max: usize = count(1..=1_000),
     }
     /// Kinds that an operator adds.
     kinds: Kinds {

@@ -5,9 +5,11 @@
     reason = "a handler's errors are its responses, which the OpenAPI document lists"
 )]
 
+pub mod asker;
 pub mod attempts;
 pub mod caller;
 pub mod passwords;
+pub mod rate;
 pub mod tokens;
 
 use std::net::IpAddr;
@@ -34,6 +36,7 @@ use crate::store::{Batch, CommitError, Store};
 use super::Floor;
 use super::error::{Body, Problem};
 use super::server::PeerAddress;
+use asker::Rates;
 use attempts::Attempts;
 use caller::{SignedIn, peer_address};
 use passwords::{PasswordError, Passwords};
@@ -52,6 +55,8 @@ pub struct Auth {
     tickets: Tickets,
     accounts: Mutex<Attempts<String>>,
     addresses: Mutex<Attempts<IpAddr>>,
+    /// How fast everybody may ask.
+    pub rates: Rates,
 }
 
 impl Auth {
@@ -77,6 +82,7 @@ impl Auth {
             tokens: Tokens::new(&key),
             tickets: Tickets::default(),
             accounts: Mutex::new(Attempts::new(auth.account_failures_max, window_ms, entries_max)),
+            rates: Rates::new(config),
             addresses: Mutex::new(Attempts::new(auth.address_failures_max, window_ms, entries_max)),
         })
     }
@@ -459,7 +465,7 @@ fn signed_out() -> Problem {
     Problem::unauthorized("signed_out", "sign in again")
 }
 
-fn host_fault(error: impl std::fmt::Display) -> Problem {
+pub(super) fn host_fault(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "the operating system gives no randomness");
     Problem::unavailable("try again")
 }

@@ -22,6 +22,7 @@ use crate::session::{Created, NewDevice, SessionMsg};
 use crate::store;
 use crate::store::secret::Secret;
 
+use super::auth::asker::Asker;
 use super::auth::caller::SignedIn;
 use super::auth::store_fault;
 use super::error::{Body, Problem};
@@ -46,8 +47,8 @@ pub struct Create {
 /// All the caller's devices.
 #[utoipa::path(get, path = "/devices", tag = "devices",
     responses((status = 200, description = "An array of devices")))]
-pub async fn list(State(floor): Floor, who: SignedIn) -> Result<Response, Problem> {
-    let devices = floor.sessions.ask(who.0.sub, SessionMsg::List).await?;
+pub async fn list(State(floor): Floor, who: Asker) -> Result<Response, Problem> {
+    let devices = who.ask(&floor, SessionMsg::List).await?;
     Ok(json_text(StatusCode::OK, devices, None))
 }
 
@@ -87,11 +88,11 @@ pub async fn create(
     responses((status = 200, description = "The device"), (status = 404, body = Problem)))]
 pub async fn show(
     State(floor): Floor,
-    who: SignedIn,
+    who: Asker,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = device_id(&id)?;
-    let (json, rev) = floor.sessions.ask(who.0.sub, |reply| SessionMsg::Show(id, reply)).await?;
+    let (json, rev) = who.ask(&floor, |reply| SessionMsg::Show(id, reply)).await?;
     Ok(json_text(StatusCode::OK, json, Some(rev)))
 }
 
@@ -103,7 +104,7 @@ pub async fn show(
         (status = 412, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch(
     State(floor): Floor,
-    who: SignedIn,
+    who: Asker,
     Path(id): Path<String>,
     headers: HeaderMap,
     Body(asked): Body<Map<String, JsonValue>>,
@@ -112,7 +113,7 @@ pub async fn patch(
     let mut patch = read_patch(&who, asked)?;
     patch.if_match = if_match(&headers)?;
     let ask = |reply| SessionMsg::Patch(id, Box::new(patch), reply);
-    let (json, rev) = floor.sessions.ask(who.0.sub, ask).await?;
+    let (json, rev) = who.ask(&floor, ask).await?;
     Ok(json_text(StatusCode::OK, json, Some(rev)))
 }
 
@@ -148,12 +149,12 @@ pub async fn new_secret(
     responses((status = 200, description = "Commands with phase, person and times"), (status = 404, body = Problem)))]
 pub async fn commands(
     State(floor): Floor,
-    who: SignedIn,
+    who: Asker,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<JsonValue>>, Problem> {
     let id = device_id(&id)?;
     let check = |reply| SessionMsg::Check(id, Role::Viewer, reply);
-    floor.sessions.ask(who.0.sub, check).await?;
+    who.ask(&floor, check).await?;
     let commands = store::devices::commands(&floor.store, id).map_err(store_fault)?;
     Ok(Json(commands.iter().rev().map(shown).collect()))
 }
@@ -163,12 +164,12 @@ pub async fn commands(
     responses((status = 200, description = "The device"), (status = 404, body = Problem)))]
 pub async fn acknowledge(
     State(floor): Floor,
-    who: SignedIn,
+    who: Asker,
     Path((id, code)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (id, by) = (device_id(&id)?, who.caller());
+    let (id, by) = (device_id(&id)?, who.caller.clone());
     let ask = |reply| SessionMsg::Acknowledge(id, by, code.into(), reply);
-    let (json, rev) = floor.sessions.ask(who.0.sub, ask).await?;
+    let (json, rev) = who.ask(&floor, ask).await?;
     Ok(json_text(StatusCode::OK, json, Some(rev)))
 }
 
@@ -204,10 +205,10 @@ fn how_to_connect(floor: &HttpFloor, id: DeviceId, secret: &Secret) -> JsonValue
     })
 }
 
-fn read_patch(who: &SignedIn, asked: Map<String, JsonValue>) -> Result<Patch, Problem> {
+fn read_patch(who: &Asker, asked: Map<String, JsonValue>) -> Result<Patch, Problem> {
     let mut faults = Vec::new();
     let mut patch = Patch {
-        by: who.caller(),
+        by: who.caller.clone(),
         reference: "".into(),
         if_match: None,
         description: None,
@@ -278,7 +279,7 @@ pub(super) fn device_id(text: &str) -> Result<DeviceId, Problem> {
     text.parse().map_err(|_| Problem::not_found())
 }
 
-fn json_text(status: StatusCode, json: String, rev: Option<u64>) -> Response {
+pub(super) fn json_text(status: StatusCode, json: String, rev: Option<u64>) -> Response {
     let mut response = (status, json).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -105,7 +105,9 @@ impl From<SessionError> for Problem {
             SessionError::NoSuchDevice => Self::not_found(),
             SessionError::Forbidden => Self::new(StatusCode::FORBIDDEN, code, detail),
             SessionError::Invalid(faults) => Self::invalid(faults),
-            SessionError::TooMany(_) => Self::new(StatusCode::CONFLICT, code, detail),
+            SessionError::TooMany(_) | SessionError::TooManyPeople(_) => {
+                Self::new(StatusCode::CONFLICT, code, detail)
+            }
             SessionError::Stale { rev } => {
                 let problem = Self::new(StatusCode::PRECONDITION_FAILED, code, detail);
                 Self { rev: Some(rev), ..problem }

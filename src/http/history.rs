@@ -21,7 +21,7 @@ use crate::session::SessionMsg;
 use crate::stats::{History, Query as Question, Resolution, StatsError};
 
 use super::Floor;
-use super::auth::caller::SignedIn;
+use super::auth::asker::Asker;
 use super::devices::device_id;
 use super::error::{Problem, Query};
 
@@ -53,14 +53,14 @@ pub struct Asked {
         (status = 404, body = Problem)))]
 pub async fn history(
     State(floor): Floor,
-    who: SignedIn,
+    who: Asker,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = device_id(&id)?;
     let check = |reply| SessionMsg::Check(id, Role::Viewer, reply);
-    floor.sessions.ask(who.0.sub, check).await?;
+    who.ask(&floor, check).await?;
     let to_ms = asked.to.unwrap_or_else(now_ms);
     let from_ms = asked.from.unwrap_or(to_ms - DAY_MS);
     if from_ms >= to_ms {

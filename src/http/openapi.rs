@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, devices, health, history, kinds};
+use super::{admin, auth, devices, grants, health, history, kinds, programs};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,7 +23,19 @@ use super::{admin, auth, devices, health, history, kinds};
         devices::new_secret,
         devices::commands,
         devices::acknowledge,
+        grants::list,
+        grants::show,
+        grants::put,
+        grants::delete,
+        grants::invite,
+        grants::accept,
         history::history,
+        programs::tokens,
+        programs::new_token,
+        programs::end_token,
+        programs::clients,
+        programs::new_client,
+        programs::end_client,
         kinds::list,
         health::live,
         health::ready,

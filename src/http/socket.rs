@@ -33,8 +33,8 @@ use crate::supervision::permit::Permits;
 use crate::supervision::tasks::Cancel;
 use crate::supervision::{Inbox, outbox};
 
-use super::auth::caller::{caller, check_socket};
-use super::auth::tokens::Claims;
+use super::auth::asker::Asker;
+use super::auth::caller::check_socket;
 use super::error::{Problem, Query};
 use super::{Floor, HttpFloor};
 
@@ -46,6 +46,10 @@ const REQUESTS_MAX: u32 = 16;
 
 /// How long a browser may leave its socket full before it is closed.
 const WRITE_WITHIN: Duration = Duration::from_secs(15);
+
+/// A socket whose token has no end is closed after this long, in milliseconds, and comes back: 30
+/// days, which every clock can count.
+const SOCKET_MS_MAX: i64 = 30 * 24 * 3_600_000;
 
 /// The close code of a broken rule (RFC 6455, 7.4.1).
 const POLICY_VIOLATION: u16 = 1008;
@@ -72,7 +76,7 @@ pub async fn open(
     let token = opening.token.ok_or_else(|| {
         Problem::unauthorized("no_token", "a ticket or an access token is needed: /ws?token=…")
     })?;
-    let claims = check_socket(&floor, &token)?;
+    let asker = check_socket(&floor, &token)?;
     let frame_bytes_max = floor.config.http.frame_bytes_max;
     Ok(upgrade
         .read_buffer_size(BUFFER_BYTES)
@@ -82,7 +86,7 @@ pub async fn open(
         .max_frame_size(frame_bytes_max)
         .on_upgrade(move |socket| async move {
             let sockets = floor.sockets.clone();
-            if let Err(full) = sockets.spawn(|cancel| run(socket, floor, claims, cancel)) {
+            if let Err(full) = sockets.spawn(|cancel| run(socket, floor, asker, cancel)) {
                 tracing::debug!(%full, "tab turned away");
             }
         }))
@@ -115,13 +119,14 @@ struct TabSocket {
     heard: Instant,
 }
 
-async fn run(socket: WebSocket, floor: Arc<HttpFloor>, claims: Claims, cancel: Cancel) {
+async fn run(socket: WebSocket, floor: Arc<HttpFloor>, asker: Asker, cancel: Cancel) {
     let tab = TabId(floor.tabs.fetch_add(1, Ordering::Relaxed));
     let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
-    let left_ms = claims.exp.saturating_mul(1_000).saturating_sub(now_ms());
+    let left_ms = asker.expires_ms.saturating_sub(now_ms()).min(SOCKET_MS_MAX);
     let expires = Instant::now() + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
-    let opened = Tab { id: tab, login: claims.login, caller: caller(&claims), outbox };
-    let user = claims.sub;
+    let Asker { caller, login, scope, .. } = asker;
+    let user = caller.user;
+    let opened = Tab { id: tab, login, caller, scope, outbox };
     floor.sessions.deliver(user, SessionMsg::TabOpened(opened)).await;
     metrics().tabs.inc();
     let (permits, heard) = (Permits::new(REQUESTS_MAX), Instant::now());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::UserId;
+use super::{DeviceId, UserId};
 
 /// A person's account, without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,38 @@ pub struct Grant {
     pub role: Role,
     /// Unix milliseconds at which the right ends; without it, never.
     pub until_ms: Option<i64>,
+}
+
+impl Grant {
+    /// The right of who made the device.
+    pub const OWNER: Self = Self { role: Role::Owner, until_ms: None };
+
+    /// Whether the right still holds.
+    #[must_use]
+    pub fn holds(&self, now_ms: i64) -> bool {
+        self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
+    }
+}
+
+/// The part of a user's rights that a request may use: a person all of them, a program what its
+/// token is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The most it may do with a device, whatever more its user may.
+    pub role: Role,
+    /// The only devices that there are for it; without it, all of its user's.
+    pub devices: Option<Arc<[DeviceId]>>,
+}
+
+impl Scope {
+    /// All that the user may.
+    pub const ALL: Self = Self { role: Role::Owner, devices: None };
+
+    /// Whether the device is there for it.
+    #[must_use]
+    pub fn covers(&self, device: DeviceId) -> bool {
+        self.devices.as_ref().is_none_or(|devices| devices.contains(&device))
+    }
 }
 
 /// How a request came in.

@@ -16,13 +16,13 @@ use crate::device::{DeviceEvent, DeviceMsg, Patch, View, WatchKey, Watcher, Watc
 use crate::devices::Devices;
 use crate::host::{now_ms, random_bytes, random_u64};
 use crate::kind::FieldError;
-use crate::model::{Device, DeviceId, Role, UserId};
+use crate::model::{Device, DeviceId, Grant, Role, Scope, UserId};
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
 
 use super::frame::{self, Request};
 use super::state::SessionState;
-use super::{Created, NewDevice, SessionError, SessionMsg, SessionRef, TabId};
+use super::{Created, Neighbours, NewDevice, SessionError, SessionMsg, SessionRef, TabId};
 
 /// How often the actor looks after its tabs.
 const TICK: Duration = Duration::from_secs(5);
@@ -35,6 +35,10 @@ pub struct SessionFloor {
     pub store: Store,
     /// Most devices a user may own.
     pub devices_max: usize,
+    /// Tells other users' sessions.
+    pub neighbours: Neighbours,
+    /// Most people one device is shared with.
+    pub grants_max: usize,
     /// Most tabs of one user; the oldest is closed for one more.
     pub tabs_max: usize,
     /// How long the actor stays with no tab and nothing in hand, in milliseconds.
@@ -60,11 +64,13 @@ pub async fn start(
 
 struct SessionActor;
 
-struct Running {
-    user: UserId,
-    floor: Arc<SessionFloor>,
+pub(super) struct Running {
+    pub(super) user: UserId,
+    pub(super) floor: Arc<SessionFloor>,
     watcher: WatcherRef,
-    state: Option<SessionState>,
+    pub(super) state: Option<SessionState>,
+    /// The end of a right that the actor is to be woken for, Unix milliseconds.
+    awaited_ms: Option<i64>,
 }
 
 /// Stands for the session among a device's watchers.
@@ -86,7 +92,7 @@ impl Actor for SessionActor {
         myself: ActorRef<SessionMsg>,
         (user, floor): Self::Arguments,
     ) -> Result<Running, ActorProcessingErr> {
-        Ok(Running { user, floor, watcher: Arc::new(Ear(myself)), state: None })
+        Ok(Running { user, floor, watcher: Arc::new(Ear(myself)), state: None, awaited_ms: None })
     }
 
     async fn handle(
@@ -99,6 +105,7 @@ impl Actor for SessionActor {
         if running.state.is_none() {
             Box::pin(running.load(now_ms)).await?;
         }
+        running.end_rights(now_ms);
         let Running { floor, state: Some(state), .. } = running else { return Ok(()) };
         #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
         match message {
@@ -107,6 +114,8 @@ impl Actor for SessionActor {
             SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
             SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
             SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
+            SessionMsg::TokenEnded(label) => state.close_token(&label, now_ms),
+            SessionMsg::GrantChanged(id) => running.grant_changed(id, now_ms)?,
             SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
             SessionMsg::Tick => {
                 if !state.tick(now_ms, floor.idle_ms) {
@@ -116,9 +125,14 @@ impl Actor for SessionActor {
             }
             asked => {
                 state.touched(now_ms);
-                Box::pin(running.answer(&myself, asked, now_ms)).await;
+                let (scope, asked) = match asked {
+                    SessionMsg::Within(scope, asked) => (scope, *asked),
+                    asked => (Scope::ALL, asked),
+                };
+                Box::pin(running.answer(&myself, &scope, asked, now_ms)).await;
             }
         }
+        running.await_end(&myself, now_ms);
         Ok(())
     }
 
@@ -141,53 +155,96 @@ impl Running {
     /// are, not as they were when they were last written: `connected` is nothing that is stored.
     async fn load(&mut self, now_ms: i64) -> Result<(), ActorProcessingErr> {
         let mut state = SessionState::new(now_ms);
-        let owned =
-            store::devices::owned_by(&self.floor.store, self.user, None, self.floor.devices_max)?;
-        for id in &owned {
+        let Self { user, floor, .. } = self;
+        let owned = store::devices::owned_by(&floor.store, *user, None, floor.devices_max)?;
+        let shared = store::devices::shared_with(&floor.store, *user, None, floor.devices_max)?;
+        let mut rights: Vec<(DeviceId, Grant)> =
+            owned.into_iter().map(|id| (id, Grant::OWNER)).collect();
+        for id in shared {
+            rights.extend(self.right(id, now_ms)?.map(|right| (id, right)));
+        }
+        for (id, right) in &rights {
             if let Some(view) = self.watch(*id)? {
-                state.load(view, Role::Owner);
+                state.load(view, *right);
             }
         }
-        for view in self.floor.devices.look(&owned).await {
-            state.load(view, Role::Owner);
+        let ids: Vec<DeviceId> = rights.iter().map(|(id, _)| *id).collect();
+        for view in self.floor.devices.look(&ids).await {
+            if let Some((_, right)) = rights.iter().find(|(id, _)| *id == view.id) {
+                state.load(view, *right);
+            }
         }
         self.state = Some(state);
         Ok(())
     }
 
-    fn watch(&self, id: DeviceId) -> Result<Option<View>, store::ReadError> {
-        self.floor.devices.watch(id, WatchKey::Session(self.user), self.watcher.clone())
+    pub(super) fn watch(&self, id: DeviceId) -> Result<Option<View>, store::ReadError> {
+        self.floor.devices.watch(id, self.watch_key(), self.watcher.clone())
+    }
+
+    pub(super) const fn watch_key(&self) -> WatchKey {
+        WatchKey::Session(self.user)
+    }
+
+    /// Takes the devices off the list on which the user's right has ended: no message is handled
+    /// with a right that is over.
+    fn end_rights(&mut self, now_ms: i64) {
+        let ended = self.state.as_ref().map(|state| state.ended(now_ms)).unwrap_or_default();
+        for id in ended {
+            self.forget(id, now_ms);
+        }
+    }
+
+    /// Wakes the actor at the end of a right that comes before its next tick.
+    fn await_end(&mut self, myself: &ActorRef<SessionMsg>, now_ms: i64) {
+        let Some(end_ms) = self.state.as_ref().and_then(SessionState::next_end_ms) else { return };
+        let left = Duration::from_millis(u64::try_from(end_ms - now_ms).unwrap_or(0));
+        if left <= TICK && self.awaited_ms != Some(end_ms) {
+            self.awaited_ms = Some(end_ms);
+            myself.send_after(left, || SessionMsg::Tick);
+        }
     }
 
     /// What somebody waits for.
-    async fn answer(&mut self, myself: &ActorRef<SessionMsg>, asked: SessionMsg, now_ms: i64) {
+    async fn answer(
+        &mut self,
+        myself: &ActorRef<SessionMsg>,
+        scope: &Scope,
+        asked: SessionMsg,
+        now_ms: i64,
+    ) {
         let Self { floor, state: Some(state), .. } = self else { return };
         match asked {
             SessionMsg::FromTab(tab, request, _permit) => {
                 self.asked_by_tab(myself, tab, request, now_ms).await;
             }
-            SessionMsg::List(reply) => reply.send(Ok(state.list())),
-            SessionMsg::Show(id, reply) => reply.send(state.show(id)),
-            SessionMsg::Check(id, role, reply) => reply.send(state.check(id, role).map(drop)),
+            SessionMsg::List(reply) => reply.send(Ok(state.list(scope))),
+            SessionMsg::Show(id, reply) => reply.send(state.show(id, scope)),
+            SessionMsg::Check(id, role, reply) => {
+                reply.send(state.check(id, role, scope).map(drop));
+            }
             SessionMsg::Patch(id, patch, reply) => {
                 let needed = role_for(&patch);
                 let forward = |answer| DeviceMsg::Patch(patch, answer);
-                self.forward(id, needed, reply, forward).await;
+                self.forward(id, (needed, scope), reply, forward).await;
             }
             SessionMsg::Acknowledge(id, by, code, reply) => {
                 let forward = |answer| DeviceMsg::Acknowledge(by, code, answer);
-                self.forward(id, Role::Operator, reply, forward).await;
+                self.forward(id, (Role::Operator, scope), reply, forward).await;
             }
             SessionMsg::Create(device, reply) => {
-                let created = self.create(&device, now_ms).await;
+                let created = match *scope == Scope::ALL {
+                    true => self.create(&device, now_ms).await,
+                    false => Err(SessionError::Forbidden),
+                };
                 reply.send(created);
             }
             SessionMsg::NewSecret(id, reply) => {
-                let made = self.new_secret(id).await;
+                let made = self.new_secret(id, scope).await;
                 reply.send(made);
             }
             SessionMsg::Delete(id, reply) => {
-                if let Err(refused) = state.check(id, Role::Owner) {
+                if let Err(refused) = state.check(id, Role::Owner, scope) {
                     return reply.send(Err(refused));
                 }
                 let answer = crate::device::Answer::to(|done: Result<(), _>| {
@@ -195,7 +252,14 @@ impl Running {
                 });
                 floor.devices.deliver(id, DeviceMsg::Delete(answer)).await;
             }
-            SessionMsg::Device(_)
+            sharing @ (SessionMsg::Grants(..)
+            | SessionMsg::Share(..)
+            | SessionMsg::Invite(..)
+            | SessionMsg::Accept(..)) => self.answer_sharing(scope, sharing, now_ms).await,
+            SessionMsg::Within(..)
+            | SessionMsg::GrantChanged(_)
+            | SessionMsg::TokenEnded(_)
+            | SessionMsg::Device(_)
             | SessionMsg::TabOpened(_)
             | SessionMsg::TabClosed(_)
             | SessionMsg::TabDrained(_)
@@ -210,12 +274,12 @@ impl Running {
     async fn forward(
         &self,
         id: DeviceId,
-        needed: Role,
+        (needed, scope): (Role, &Scope),
         reply: super::Answer<(String, u64)>,
         question: impl FnOnce(crate::device::Answer<View>) -> DeviceMsg,
     ) {
         let Some(state) = &self.state else { return };
-        let role = match state.check(id, needed) {
+        let role = match state.check(id, needed, scope) {
             Ok(role) => role,
             Err(refused) => return reply.send(Err(refused)),
         };
@@ -240,7 +304,7 @@ impl Running {
             }
             Request::Resume { since } => state.resume(tab, since, now_ms),
             Request::Set { reference, device, desired, ttl_s } => {
-                let Some(by) = state.caller(tab).cloned() else { return };
+                let Some((by, scope)) = state.rights(tab) else { return };
                 let patch = Patch {
                     by,
                     reference: reference.clone(),
@@ -258,7 +322,7 @@ impl Running {
                     }
                 });
                 let forward = |answer| DeviceMsg::Patch(Box::new(patch), answer);
-                self.forward(DeviceId(device), Role::Operator, reply, forward).await;
+                self.forward(DeviceId(device), (Role::Operator, &scope), reply, forward).await;
             }
         }
     }
@@ -291,16 +355,16 @@ impl Running {
         let json = view.to_json(Role::Owner);
         self.watch(id).map_err(not_stored)?;
         if let Some(state) = &mut self.state {
-            state.add(view, Role::Owner, now_ms);
+            state.add(view, Grant::OWNER, now_ms);
         }
         Ok(Created { id, json, secret })
     }
 
-    async fn new_secret(&self, id: DeviceId) -> Result<Secret, SessionError> {
+    async fn new_secret(&self, id: DeviceId, scope: &Scope) -> Result<Secret, SessionError> {
         let Self { floor, state: Some(state), .. } = self else {
             return Err(SessionError::Unavailable);
         };
-        state.check(id, Role::Owner)?;
+        state.check(id, Role::Owner, scope)?;
         let secret = Secret::from_random(random_bytes().map_err(not_stored)?);
         let mut batch = Batch::new();
         store::devices::put_secret(&mut batch, id, &secret.hash());
@@ -315,6 +379,6 @@ const fn role_for(patch: &Patch) -> Role {
     if patch.description.is_some() || patch.room.is_some() { Role::Owner } else { Role::Operator }
 }
 
-fn not_stored(error: impl std::fmt::Display) -> SessionError {
+pub(super) fn not_stored(error: impl std::fmt::Display) -> SessionError {
     SessionError::NotStored(error.to_string())
 }

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use crate::device::view::ShownDevice;
 use crate::device::{Changed, DeviceEvent, View};
-use crate::model::{DeviceId, Role};
+use crate::model::{Caller, DeviceId, Grant, Role, Scope, Via};
 
 use super::tab::OUTBOX_FRAMES_MAX;
 use super::{LoginId, SessionError, Tab, TabEnd, TabId, ToTab, frame};
@@ -33,6 +34,8 @@ const SEQ_PER_MS: u64 = 1_000;
 struct Held {
     view: View,
     role: Role,
+    /// When the right ends, Unix milliseconds.
+    until_ms: Option<i64>,
     /// The last frame that told of it.
     seq: u64,
 }
@@ -49,6 +52,8 @@ struct OpenTab {
 struct Kept {
     seq: u64,
     frame: Bytes,
+    /// The device that it tells of.
+    device: DeviceId,
     /// It shows a device, which a tab that catches up gets as it is then.
     shows_device: bool,
 }
@@ -95,60 +100,95 @@ impl SessionState {
         self.tabs.len()
     }
 
-    /// Who sits at a tab.
+    /// Who sits at a tab, and with which rights.
     #[must_use]
-    pub fn caller(&self, id: TabId) -> Option<&crate::model::Caller> {
-        self.tabs.iter().find(|open| open.tab.id == id).map(|open| &open.tab.caller)
+    pub fn rights(&self, id: TabId) -> Option<(Caller, Scope)> {
+        let open = self.tabs.iter().find(|open| open.tab.id == id)?;
+        Some((open.tab.caller.clone(), open.tab.scope.clone()))
     }
 
-    /// May the user do what `needed` may? The user's own role on the device.
+    fn scope(&self, id: TabId) -> Option<&Scope> {
+        self.tabs.iter().find(|open| open.tab.id == id).map(|open| &open.tab.scope)
+    }
+
+    /// May the user do what `needed` may, within `scope`? The role that is left of the user's own.
     ///
     /// # Errors
-    /// [`SessionError::NoSuchDevice`] for a device that is not on the list, whoever else has it;
-    /// [`SessionError::Forbidden`] for a lower role.
-    pub fn check(&self, id: DeviceId, needed: Role) -> Result<Role, SessionError> {
-        match self.devices.get(&id) {
-            None => Err(SessionError::NoSuchDevice),
-            Some(held) if held.role < needed => Err(SessionError::Forbidden),
-            Some(held) => Ok(held.role),
-        }
+    /// [`SessionError::NoSuchDevice`] for a device that is not on the list, whoever else has it, or
+    /// not in the scope; [`SessionError::Forbidden`] for a lower role.
+    pub fn check(&self, id: DeviceId, needed: Role, scope: &Scope) -> Result<Role, SessionError> {
+        let held = self.devices.get(&id).filter(|_| scope.covers(id));
+        let role = held.ok_or(SessionError::NoSuchDevice)?.role.min(scope.role);
+        if role < needed { Err(SessionError::Forbidden) } else { Ok(role) }
     }
 
-    /// All devices, as a JSON array.
+    /// All devices within `scope`, as a JSON array.
     #[must_use]
-    pub fn list(&self) -> String {
-        let all: Vec<_> = self.devices.values().map(|held| held.view.shown_to(held.role)).collect();
+    pub fn list(&self, scope: &Scope) -> String {
+        let all: Vec<_> = self.within(scope).collect();
         serde_json::to_string(&all).unwrap_or_default()
+    }
+
+    fn within<'a>(&'a self, scope: &'a Scope) -> impl Iterator<Item = ShownDevice<'a>> {
+        let held = self.devices.iter().filter(|(id, _)| scope.covers(**id));
+        held.map(|(_, held)| held.view.shown_to(held.role.min(scope.role)))
     }
 
     /// A device as the user sees it, as a JSON object.
     ///
     /// # Errors
     /// [`SessionError::NoSuchDevice`]
-    pub fn show(&self, id: DeviceId) -> Result<(String, u64), SessionError> {
+    pub fn show(&self, id: DeviceId, scope: &Scope) -> Result<(String, u64), SessionError> {
+        let role = self.check(id, Role::Viewer, scope)?;
         let held = self.devices.get(&id).ok_or(SessionError::NoSuchDevice)?;
-        Ok((held.view.to_json(held.role), held.view.rev))
+        Ok((held.view.to_json(role), held.view.rev))
     }
 
     /// A device came onto the list, or its role changed.
-    pub fn add(&mut self, view: View, role: Role, now_ms: i64) {
+    pub fn add(&mut self, view: View, right: Grant, now_ms: i64) {
         let (id, seq) = (view.id, self.next_seq());
+        let Grant { role, until_ms } = right;
         let frame = frame::device(seq, &view.shown_to(role));
-        self.devices.insert(id, Held { view, role, seq });
-        self.tell(Kept { seq, frame, shows_device: true }, now_ms);
+        self.devices.insert(id, Held { view, role, until_ms, seq });
+        self.tell(Kept { seq, frame, device: id, shows_device: true }, now_ms);
+    }
+
+    /// The user's right on a device that is on the list is this from now on. False: it is not there.
+    pub fn give(&mut self, id: DeviceId, right: Grant, now_ms: i64) -> bool {
+        let Some(held) = self.devices.get_mut(&id) else { return false };
+        held.until_ms = right.until_ms;
+        if held.role != right.role {
+            let view = held.view.clone();
+            self.add(view, right, now_ms);
+        }
+        true
+    }
+
+    /// The next end of a right on somebody's device, Unix milliseconds.
+    #[must_use]
+    pub fn next_end_ms(&self) -> Option<i64> {
+        self.devices.values().filter_map(|held| held.until_ms).min()
+    }
+
+    /// The devices on which the user's right has ended.
+    #[must_use]
+    pub fn ended(&self, now_ms: i64) -> Vec<DeviceId> {
+        let ended = |held: &Held| held.until_ms.is_some_and(|end_ms| end_ms <= now_ms);
+        let held = self.devices.iter().filter(|(_, held)| ended(held));
+        held.map(|(id, _)| *id).collect()
     }
 
     /// Puts a device on the list before any tab has seen the list.
-    pub fn load(&mut self, view: View, role: Role) {
-        let seq = self.seq;
-        self.devices.insert(view.id, Held { view, role, seq });
+    pub fn load(&mut self, view: View, right: Grant) {
+        let (seq, Grant { role, until_ms }) = (self.seq, right);
+        self.devices.insert(view.id, Held { view, role, until_ms, seq });
     }
 
     /// A device left the list.
     pub fn remove(&mut self, id: DeviceId, now_ms: i64) {
         if self.devices.remove(&id).is_some() {
             let seq = self.next_seq();
-            self.tell_once(seq, frame::removed(seq, id), now_ms);
+            self.tell_once(seq, id, frame::removed(seq, id), now_ms);
         }
     }
 
@@ -159,11 +199,11 @@ impl SessionState {
             DeviceEvent::Whole(view) => self.hear_whole(view, now_ms),
             DeviceEvent::Command(moved) if self.devices.contains_key(&moved.id) => {
                 let seq = self.next_seq();
-                self.tell_once(seq, frame::command(seq, moved), now_ms);
+                self.tell_once(seq, moved.id, frame::command(seq, moved), now_ms);
             }
             DeviceEvent::Happened(id, name, props) if self.devices.contains_key(id) => {
                 let seq = self.next_seq();
-                self.tell_once(seq, frame::event(seq, *id, name, props), now_ms);
+                self.tell_once(seq, *id, frame::event(seq, *id, name, props), now_ms);
             }
             DeviceEvent::Command(_) | DeviceEvent::Happened(..) => {}
             DeviceEvent::Removed(id) => self.remove(*id, now_ms),
@@ -180,13 +220,14 @@ impl SessionState {
         held.seq = seq;
         self.seq = seq;
         let frame = frame::delta(seq, changed);
-        self.tell(Kept { seq, frame, shows_device: true }, now_ms);
+        self.tell(Kept { seq, frame, device: changed.id, shows_device: true }, now_ms);
     }
 
     fn hear_whole(&mut self, view: &View, now_ms: i64) {
         let Some(held) = self.devices.get(&view.id) else { return };
         if held.view != *view && view.rev >= held.view.rev {
-            self.add(view.clone(), held.role, now_ms);
+            let right = Grant { role: held.role, until_ms: held.until_ms };
+            self.add(view.clone(), right, now_ms);
         }
     }
 
@@ -196,7 +237,7 @@ impl SessionState {
         for old in self.tabs.drain(..surplus.min(self.tabs.len())) {
             old.end(TabEnd::TooMany);
         }
-        let frame = self.snapshot(now_ms);
+        let frame = self.snapshot(&tab.scope, now_ms);
         let mut open = OpenTab { tab, behind: None };
         open.send(self.seq, frame, now_ms);
         self.tabs.push(open);
@@ -218,6 +259,16 @@ impl SessionState {
         self.idle_since_ms = now_ms;
     }
 
+    /// An API token was revoked: its tabs are closed.
+    pub fn close_token(&mut self, label: &str, now_ms: i64) {
+        let of = |open: &OpenTab| matches!(&open.tab.caller.via, Via::Token(by) if **by == *label);
+        for open in self.tabs.iter().filter(|open| of(open)) {
+            open.end(TabEnd::SignedOut);
+        }
+        self.tabs.retain(|open| !of(open));
+        self.idle_since_ms = now_ms;
+    }
+
     /// The house closes: every tab is told when to come back.
     pub fn close_all(&mut self, bye: &Bytes) {
         for open in self.tabs.drain(..) {
@@ -235,11 +286,13 @@ impl SessionState {
 
     /// Sends a tab what it missed since the frame `since`.
     pub fn resume(&mut self, id: TabId, since: u64, now_ms: i64) {
+        let Some(scope) = self.scope(id) else { return };
         let frames = if self.remembers(since) {
             let missed = self.kept.iter().filter(|kept| kept.seq > since);
+            let missed = missed.filter(|kept| scope.covers(kept.device));
             missed.map(|kept| (kept.seq, kept.frame.clone())).collect()
         } else {
-            vec![(self.seq, self.snapshot(now_ms))]
+            vec![(self.seq, self.snapshot(scope, now_ms))]
         };
         if let Some(open) = self.tabs.iter_mut().find(|open| open.tab.id == id) {
             for (seq, frame) in frames {
@@ -255,10 +308,10 @@ impl SessionState {
         let Some((_, since)) = self.tabs.get_mut(place).and_then(|open| open.behind.take()) else {
             return;
         };
-        let frames = self.merged_since(since).unwrap_or_else(|| {
-            let snapshot = self.snapshot(now_ms);
-            vec![(self.seq, snapshot)]
-        });
+        let Some(scope) = self.scope(id) else { return };
+        let frames = self
+            .merged_since(since, scope)
+            .unwrap_or_else(|| vec![(self.seq, self.snapshot(scope, now_ms))]);
         if let Some(open) = self.tabs.get_mut(place) {
             for (seq, frame) in frames {
                 open.send(seq, frame, now_ms);
@@ -267,12 +320,14 @@ impl SessionState {
     }
 
     /// What changed after `since`, each device once. None: too much, or too long ago.
-    fn merged_since(&self, since: u64) -> Option<Vec<(u64, Bytes)>> {
+    fn merged_since(&self, since: u64, scope: &Scope) -> Option<Vec<(u64, Bytes)>> {
         if !self.remembers(since) {
             return None;
         }
         let single = self.kept.iter().filter(|kept| kept.seq > since && !kept.shows_device);
+        let single = single.filter(|kept| scope.covers(kept.device));
         let changed = self.devices.values().filter(|held| held.seq > since);
+        let changed = changed.filter(|held| scope.covers(held.view.id));
         let mut frames: Vec<(u64, Bytes)> = changed
             .map(|held| (held.seq, frame::device(held.seq, &held.view.shown_to(held.role))))
             .chain(single.map(|kept| (kept.seq, kept.frame.clone())))
@@ -314,17 +369,16 @@ impl SessionState {
         self.seq
     }
 
-    fn snapshot(&self, now_ms: i64) -> Bytes {
-        let devices = self.devices.values().map(|held| held.view.shown_to(held.role));
-        frame::snapshot(self.seq, devices, now_ms)
+    fn snapshot(&self, scope: &Scope, now_ms: i64) -> Bytes {
+        frame::snapshot(self.seq, self.within(scope), now_ms)
     }
 
-    fn tell_once(&mut self, seq: u64, frame: Bytes, now_ms: i64) {
-        self.tell(Kept { seq, frame, shows_device: false }, now_ms);
+    fn tell_once(&mut self, seq: u64, device: DeviceId, frame: Bytes, now_ms: i64) {
+        self.tell(Kept { seq, frame, device, shows_device: false }, now_ms);
     }
 
     fn tell(&mut self, kept: Kept, now_ms: i64) {
-        for open in &mut self.tabs {
+        for open in self.tabs.iter_mut().filter(|open| open.tab.scope.covers(kept.device)) {
             open.send(kept.seq, kept.frame.clone(), now_ms);
         }
         self.kept_bytes += kept.frame.len();

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Scope;
 use crate::supervision::outbox::Outbox;
 
 /// Frames that a tab may have unread before it is behind.
@@ -26,6 +27,8 @@ pub struct Tab {
     pub login: Option<LoginId>,
     /// Who sits there.
     pub caller: crate::model::Caller,
+    /// What it may see and do of what its user may.
+    pub scope: Scope,
     /// Where its frames go.
     pub outbox: Outbox<ToTab>,
 }

@@ -6,6 +6,7 @@
 use crate::kind::Watch;
 use crate::model::{Command, Device, DeviceId, Grant, UserId};
 
+use super::invitations;
 use super::record::Record;
 use super::{Batch, Key, PAGE_ROWS_MAX, ReadError, SecretHash, Store, Table};
 
@@ -248,6 +249,11 @@ pub fn with_work(store: &Store) -> Result<Vec<(DeviceId, Option<i64>)>, ReadErro
     Ok(work.into_iter().collect())
 }
 
+/// The batch happens only while the device is there and `owner`'s.
+pub fn expect_owned(batch: &mut Batch, owner: UserId, device: DeviceId) {
+    batch.expect(owned_key(owner, device), &());
+}
+
 /// Gives `user` a right on the device, in place of the one before.
 pub fn put_grant(batch: &mut Batch, device: DeviceId, user: UserId, grant: &Grant) {
     batch.put(grant_key(device, user), grant);
@@ -294,7 +300,8 @@ pub fn shared_with(
     Ok(last_ids(&store.page(&prefix, after.as_ref(), limit)?).map(DeviceId).collect())
 }
 
-/// Takes the device away with all that belongs to it: secret, commands, timer, watch, grants.
+/// Takes the device away with all that belongs to it: secret, commands, timer, watch, grants,
+/// invitations.
 ///
 /// # Errors
 /// [`ReadError`]
@@ -316,7 +323,7 @@ pub fn remove(
     for (user, _) in grants(store, device)? {
         remove_grant(batch, device, user);
     }
-    Ok(())
+    invitations::remove_all(store, batch, device)
 }
 
 /// The second of the two identities in an index's key.

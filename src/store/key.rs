@@ -45,6 +45,10 @@ pub enum Table {
     Shared = 39,
     /// device -> what the server keeps an eye on while it works.
     Watch = 40,
+    /// device, token hash -> invitation to the device.
+    Invitation = 41,
+    /// token hash -> device.
+    InvitationHash = 42,
     /// user, topic hash -> retained message.
     Retained = 48,
     /// user, client hash -> session of a topic space's client.
@@ -53,7 +57,7 @@ pub enum Table {
     Part = 255,
 }
 
-const TABLES: [Table; 20] = [
+const TABLES: [Table; 22] = [
     Table::Meta,
     Table::User,
     Table::UserName,
@@ -71,6 +75,8 @@ const TABLES: [Table; 20] = [
     Table::Grant,
     Table::Shared,
     Table::Watch,
+    Table::Invitation,
+    Table::InvitationHash,
     Table::Retained,
     Table::SpaceSession,
     Table::Part,

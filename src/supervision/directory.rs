@@ -15,7 +15,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -40,6 +40,19 @@ type Start<K, M> =
 /// The handle; cheap to clone.
 pub struct Directory<K, M> {
     house: Arc<House<K, M>>,
+}
+
+/// A handle that does not keep the family: for its own children, who would keep themselves.
+pub struct WeakDirectory<K, M> {
+    house: Weak<House<K, M>>,
+}
+
+impl<K, M> WeakDirectory<K, M> {
+    /// The handle, while anybody keeps the family.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Directory<K, M>> {
+        self.house.upgrade().map(|house| Directory { house })
+    }
 }
 
 /// What the handles and the supervisors of a family share.
@@ -87,6 +100,12 @@ where
             hasher: RandomState::new(),
         };
         Self { house: Arc::new(house) }
+    }
+
+    /// A handle that does not keep the family.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakDirectory<K, M> {
+        WeakDirectory { house: Arc::downgrade(&self.house) }
     }
 
     /// The family as a child of the root: a branch above its supervisors.

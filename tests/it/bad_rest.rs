@@ -92,7 +92,7 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
     assert_eq!(large.status, 413, "{large:?}");
     let head = format!(
         "POST /devices HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
-         content-type: application/json\r\ncontent-length: 5\r\n\r\n{{\"a\":",
+         content-type: application/json\r\ncontent-length: 8\r\n\r\n{{\"kind\":",
         bob.token
     );
     let answer = String::from_utf8(raw(bob.http, head.as_bytes()).await).unwrap();

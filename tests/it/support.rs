@@ -291,6 +291,7 @@ impl Thing {
         let mut options = MqttOptions::new(name, "127.0.0.1", self.mqtt.port());
         options.set_credentials(self.id.to_string(), self.secret.clone());
         options.set_keep_alive(Duration::from_secs(30));
+        options.set_max_packet_size(128 * 1024, 128 * 1024);
         options
     }
 

@@ -14,6 +14,7 @@ use crate::http::error::Problem;
 use crate::model::{Caller, Via};
 use crate::store::accounts;
 
+use super::asker::{Asker, PREFIX, check_asker, for_people};
 use super::store_fault;
 use super::tokens::{BadToken, Claims};
 
@@ -44,9 +45,7 @@ impl FromRequestParts<Arc<HttpFloor>> for SignedIn {
         parts: &mut Parts,
         floor: &Arc<HttpFloor>,
     ) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers).ok_or_else(|| {
-            Problem::unauthorized("no_token", "an access token is needed: Authorization: Bearer …")
-        })?;
+        let token = bearer(&parts.headers).ok_or_else(no_token)?;
         check(floor, token).map(Self)
     }
 }
@@ -78,7 +77,11 @@ impl FromRequestParts<Arc<HttpFloor>> for Administrator {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn no_token() -> Problem {
+    Problem::unauthorized("no_token", "an access token is needed: Authorization: Bearer …")
+}
+
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -87,8 +90,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// What an access token says, if it is good and its sign-in has not ended.
 ///
 /// # Errors
-/// 401
+/// 401; 403 for an API token; 429 for who asks too fast.
 pub fn check(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
+    if token.starts_with(PREFIX) {
+        check_asker(floor, token)?;
+        return Err(for_people());
+    }
     let claims = floor.auth.tokens.read(token, now_ms() / 1_000).map_err(|error| match error {
         BadToken::Expired => Problem::unauthorized("token_expired", "the token has expired"),
         BadToken::Invalid => Problem::unauthorized("invalid_token", "the token is not valid"),
@@ -102,17 +109,18 @@ pub fn check(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
     if ended {
         return Err(Problem::unauthorized("signed_out", "this sign-in has ended"));
     }
+    floor.auth.rates.user(claims.sub, now_ms())?;
     Ok(claims)
 }
 
-/// The claims of a WebSocket's token: a ticket, or an access token.
+/// Who opens a WebSocket with this token: a ticket, an access token or an API token.
 ///
 /// # Errors
 /// 401
-pub fn check_socket(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
+pub fn check_socket(floor: &HttpFloor, token: &str) -> Result<Asker, Problem> {
     match floor.auth.tickets.take(token, now_ms()) {
-        Some(claims) => Ok(claims),
-        None => check(floor, token),
+        Some(claims) => Ok(Asker::person(&claims)),
+        None => check_asker(floor, token),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The listener: accepts connections.
+//! A listener: accepts connections at one address, for whichever door.
 //!
 //! - Process: one per address.
 //! - Supervised by: `tree`, below `doors`; permanent. The socket and the connections outlive it, so
@@ -8,16 +8,17 @@
 //! - Never: reads a byte.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::observe::metrics;
-use crate::supervision::tasks::Tasks;
-
-use super::{MqttFloor, connection};
+use crate::supervision::Tasks;
+use crate::supervision::tasks::Cancel;
 
 /// Connections accepted in one turn, before the actor looks at its mailbox.
 const ACCEPTED_PER_TURN: usize = 64;
@@ -28,18 +29,22 @@ const TURN: Duration = Duration::from_millis(100);
 /// How long the listener rests when the process is out of file descriptors or memory.
 const REST: Duration = Duration::from_millis(200);
 
-/// How long connections may take to say goodbye when the house closes.
-const DRAIN_WITHIN: Duration = Duration::from_secs(4);
+/// Serves one connection, from its first byte to its last.
+pub type Serve = Arc<dyn Fn(TcpStream, SocketAddr, Cancel) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What a listener needs.
 #[derive(Clone)]
 pub struct Door {
+    /// Its name in the log.
+    pub name: &'static str,
     /// The bound socket.
     pub socket: Arc<TcpListener>,
-    /// What connections need.
-    pub floor: Arc<MqttFloor>,
     /// Where connections run.
     pub tasks: Tasks,
+    /// How they are served.
+    pub serve: Serve,
+    /// How long they may take to say goodbye when the house closes.
+    pub drain_within: Duration,
 }
 
 /// Go on.
@@ -78,10 +83,10 @@ impl Actor for Listener {
     ) -> Result<(), ActorProcessingErr> {
         for _ in 0..ACCEPTED_PER_TURN {
             match tokio::time::timeout(TURN, door.socket.accept()).await {
-                Ok(Ok((stream, _))) => door.open(stream),
+                Ok(Ok((stream, peer))) => door.open(stream, peer),
                 Ok(Err(error)) => {
                     if is_shortage(&error) {
-                        tracing::warn!(%error, "can't accept connections");
+                        tracing::warn!(door = door.name, %error, "can't accept connections");
                         tokio::time::sleep(REST).await;
                     }
                     break;
@@ -100,23 +105,23 @@ impl Actor for Listener {
         _: ActorRef<Accept>,
         door: &mut Door,
     ) -> Result<(), ActorProcessingErr> {
-        let drained = door.tasks.drain(DRAIN_WITHIN).await;
-        tracing::info!(ended = drained.ended, cut_off = drained.cut_off, "mqtt closed");
+        let drained = door.tasks.drain(door.drain_within).await;
+        let (ended, cut_off) = (drained.ended, drained.cut_off);
+        tracing::info!(door = door.name, ended, cut_off, "closed");
         Ok(())
     }
 }
 
 impl Door {
-    fn open(&self, stream: TcpStream) {
+    fn open(&self, stream: TcpStream, peer: SocketAddr) {
         // Small packets must not wait for each other.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let floor = self.floor.clone();
-        let run = |cancel| connection::run(stream, floor, cancel);
+        let run = |cancel| (self.serve)(stream, peer, cancel);
         if let Err(full) = self.tasks.spawn(run) {
-            metrics().mqtt_refused.inc();
-            tracing::debug!(%full, "connection turned away");
+            metrics().tasks_refused.inc();
+            tracing::debug!(door = self.name, %full, "connection turned away");
         }
     }
 }

@@ -1,0 +1,271 @@
+//! What a person gives to programs: API tokens for the interface, and client credentials for the
+//! topic space. Each is shown once and can be taken back.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "a handler's errors are its responses, which the OpenAPI document lists"
+)]
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::host::{now_ms, random_bytes};
+use crate::kind::FieldError;
+use crate::model::{DeviceId, Role};
+use crate::session::SessionMsg;
+use crate::store::credentials::{self, ApiToken, ClientCredential};
+use crate::store::secret::Secret;
+use crate::store::{Batch, CommitError};
+
+use super::Floor;
+use super::auth::asker::{PREFIX, scope, scope_text};
+use super::auth::caller::SignedIn;
+use super::auth::{host_fault, store_fault};
+use super::error::{Body, Problem};
+
+/// Longest label, in characters.
+const LABEL_CHARS_MAX: usize = 64;
+
+/// Most devices that a token may be confined to.
+const DEVICES_MAX: usize = 100;
+
+/// An API token, as it is asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What the person calls it: 1 to 64 letters, digits or `. _ -`, unique among the user's.
+    label: String,
+    /// `read` (default), or `control` to send commands as well.
+    #[serde(default)]
+    scope: Allowed,
+    /// The only devices that it is for; without it, all of the user's.
+    #[serde(default)]
+    devices: Option<Vec<u64>>,
+    /// Unix milliseconds at which it ends; without it, never.
+    #[serde(default)]
+    until: Option<i64>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Allowed {
+    #[default]
+    Read,
+    Control,
+}
+
+/// An API token, without what makes it one.
+#[derive(Serialize, ToSchema)]
+pub struct ShownToken {
+    label: String,
+    /// `read` or `control`.
+    scopes: Vec<&'static str>,
+    /// The only devices that it is for; null: all.
+    devices: Option<Vec<u64>>,
+    /// Unix milliseconds.
+    created_at: i64,
+    /// Unix milliseconds at which it ends; null: never.
+    until: Option<i64>,
+    /// The token itself, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+impl ShownToken {
+    fn of(kept: &ApiToken, token: Option<String>) -> Self {
+        let scope = scope(kept);
+        let word = if scope.role >= Role::Operator { "control" } else { "read" };
+        Self {
+            label: kept.label.to_string(),
+            scopes: vec![word],
+            devices: scope.devices.map(|devices| devices.iter().map(|id| id.0).collect()),
+            created_at: kept.created_ms,
+            until: kept.expires_ms,
+            token,
+        }
+    }
+}
+
+/// The user's API tokens.
+#[utoipa::path(get, path = "/tokens", tag = "programs", responses((status = 200, body = Vec<ShownToken>)))]
+pub async fn tokens(State(floor): Floor, who: SignedIn) -> Result<Json<Vec<ShownToken>>, Problem> {
+    let max = floor.config.auth.tokens_max;
+    let kept = credentials::tokens(&floor.store, who.0.sub, max).map_err(store_fault)?;
+    Ok(Json(kept.iter().map(|kept| ShownToken::of(kept, None)).collect()))
+}
+
+/// Makes an API token, for `Authorization: Bearer` and `/ws?token=`. It is shown this once.
+#[utoipa::path(post, path = "/tokens", tag = "programs", request_body = NewToken,
+    responses((status = 201, body = ShownToken), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn new_token(
+    State(floor): Floor,
+    who: SignedIn,
+    Body(asked): Body<NewToken>,
+) -> Result<(StatusCode, Json<ShownToken>), Problem> {
+    let (user, now_ms) = (who.0.sub, now_ms());
+    let mut faults: Vec<FieldError> = label_fault(&asked.label).into_iter().collect();
+    if asked.until.is_some_and(|until_ms| until_ms <= now_ms) {
+        faults.push(FieldError::new("until", "out_of_range", "is in the past"));
+    }
+    if asked.devices.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > DEVICES_MAX) {
+        let reason = format!("1 to {DEVICES_MAX} devices, or leave it out");
+        faults.push(FieldError::new("devices", "out_of_range", reason));
+    }
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    let max = floor.config.auth.tokens_max;
+    let kept = credentials::tokens(&floor.store, user, max).map_err(store_fault)?;
+    check_count(kept.len(), max)?;
+    let devices: Option<Vec<DeviceId>> =
+        asked.devices.map(|ids| ids.into_iter().map(DeviceId).collect());
+    let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
+    let token = ApiToken {
+        user,
+        label: asked.label.into(),
+        hash: secret.hash(),
+        scope: scope_text(asked.scope == Allowed::Control, devices.as_deref()).into(),
+        created_ms: now_ms,
+        expires_ms: asked.until,
+    };
+    let mut batch = Batch::new();
+    credentials::create_token(&mut batch, &token);
+    floor.store.commit(batch).await.map_err(taken_or_fault)?;
+    let shown = ShownToken::of(&token, Some(format!("{PREFIX}{}", secret.reveal())));
+    Ok((StatusCode::CREATED, Json(shown)))
+}
+
+/// Takes an API token back; its sockets are closed.
+#[utoipa::path(delete, path = "/tokens/{label}", tag = "programs",
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn end_token(
+    State(floor): Floor,
+    who: SignedIn,
+    Path(label): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let user = who.0.sub;
+    let kept = credentials::token(&floor.store, user, &label).map_err(store_fault)?;
+    let kept = kept.ok_or_else(Problem::not_found)?;
+    let mut batch = Batch::new();
+    credentials::remove_token(&mut batch, &kept);
+    let sessions = floor.sessions.clone();
+    // Told by whoever ends the write: a caller who goes away leaves no socket open.
+    let (done, written) = tokio::sync::oneshot::channel();
+    floor.store.commit_then(batch, move |ended| {
+        if ended.is_ok() {
+            sessions.tell(user, SessionMsg::TokenEnded(kept.label));
+        }
+        drop(done.send(ended));
+    });
+    written.await.map_err(store_fault)?.map_err(store_fault)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A client of the user's topic space, as it is asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewClient {
+    /// Names the client: 1 to 64 letters, digits or `. _ -`, unique among the user's.
+    label: String,
+}
+
+/// A client of the user's topic space.
+#[derive(Serialize, ToSchema)]
+pub struct ShownClient {
+    label: String,
+    /// What it signs in with over MQTT.
+    username: String,
+    /// Unix milliseconds.
+    created_at: i64,
+    /// Its MQTT password, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+impl ShownClient {
+    fn of(who: &SignedIn, kept: &ClientCredential, password: Option<String>) -> Self {
+        let username = format!("{}/{}", who.0.name, kept.label);
+        Self { label: kept.label.to_string(), username, created_at: kept.created_ms, password }
+    }
+}
+
+/// The clients of the user's topic space.
+#[utoipa::path(get, path = "/clients", tag = "programs", responses((status = 200, body = Vec<ShownClient>)))]
+pub async fn clients(
+    State(floor): Floor,
+    who: SignedIn,
+) -> Result<Json<Vec<ShownClient>>, Problem> {
+    let max = floor.config.auth.clients_max;
+    let kept = credentials::clients(&floor.store, who.0.sub, max).map_err(store_fault)?;
+    Ok(Json(kept.iter().map(|kept| ShownClient::of(&who, kept, None)).collect()))
+}
+
+/// Makes a client of the user's topic space. Its password is shown this once.
+#[utoipa::path(post, path = "/clients", tag = "programs", request_body = NewClient,
+    responses((status = 201, body = ShownClient), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn new_client(
+    State(floor): Floor,
+    who: SignedIn,
+    Body(asked): Body<NewClient>,
+) -> Result<(StatusCode, Json<ShownClient>), Problem> {
+    if let Some(fault) = label_fault(&asked.label) {
+        return Err(Problem::invalid(vec![fault]));
+    }
+    let (user, max) = (who.0.sub, floor.config.auth.clients_max);
+    let kept = credentials::clients(&floor.store, user, max).map_err(store_fault)?;
+    check_count(kept.len(), max)?;
+    let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
+    let (label, hash) = (asked.label.into(), secret.hash());
+    let client = ClientCredential { user, label, hash, created_ms: now_ms() };
+    let mut batch = Batch::new();
+    credentials::create_client(&mut batch, &client);
+    floor.store.commit(batch).await.map_err(taken_or_fault)?;
+    let shown = ShownClient::of(&who, &client, Some(secret.reveal().to_owned()));
+    Ok((StatusCode::CREATED, Json(shown)))
+}
+
+/// Takes a client's credential back.
+#[utoipa::path(delete, path = "/clients/{label}", tag = "programs",
+    responses((status = 204), (status = 404, body = Problem)))]
+pub async fn end_client(
+    State(floor): Floor,
+    who: SignedIn,
+    Path(label): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let user = who.0.sub;
+    let kept = credentials::client(&floor.store, user, &label).map_err(store_fault)?;
+    kept.ok_or_else(Problem::not_found)?;
+    let mut batch = Batch::new();
+    credentials::remove_client(&mut batch, user, &label);
+    floor.store.commit(batch).await.map_err(store_fault)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn label_fault(label: &str) -> Option<FieldError> {
+    let letters = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let length = label.chars().count();
+    if (1..=LABEL_CHARS_MAX).contains(&length) && label.chars().all(letters) {
+        return None;
+    }
+    let reason = format!("1 to {LABEL_CHARS_MAX} letters, digits, or . _ -");
+    Some(FieldError::new("label", "not_a_name", reason))
+}
+
+fn check_count(count: usize, max: usize) -> Result<(), Problem> {
+    if count < max {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::CONFLICT, "too_many", format!("no more than {max}")))
+}
+
+fn taken_or_fault(error: CommitError) -> Problem {
+    match error {
+        CommitError::Conflict => {
+            let detail = "you have one of this label already";
+            Problem::new(StatusCode::CONFLICT, "label_taken", detail)
+        }
+        error => store_fault(error),
+    }
+}
