@@ -16,6 +16,8 @@ logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 passed=0 failed=0 skipped=0
 wanted=("$@")
+# Cargo's own lines, which begin like ours.
+cargo_says='^ *\(Compiling\|Finished\|Running\|Doc-tests\|Updating\|Locking\|Adding\|Downloaded\) '
 
 # What may be used of the chip, in bytes. DRAM is 80 KiB with the stack, and the network, which
 # lives on the stack, takes about 12; IRAM is 32 KiB; a flash window is 1 MiB.
@@ -27,19 +29,27 @@ rung() { # name, command...
   local started=$SECONDS
   "$@" >"$logs/$name" 2>&1
   local status=$?
+  local took=$((SECONDS - started))
   case $status in
-    0) passed=$((passed + 1)); printf 'ok      %-10s %4d s\n' "$name" $((SECONDS - started)) ;;
-    3) skipped=$((skipped + 1)); printf 'skipped %-10s %s\n' "$name" "$(tail -1 "$logs/$name")"; return ;;
-    *) failed=$((failed + 1)); printf 'FAILED  %-10s %4d s\n' "$name" $((SECONDS - started)); tail -30 "$logs/$name" | sed 's/^/        /'; return ;;
+    0)
+      passed=$((passed + 1))
+      printf 'ok      %-10s %4d s\n' "$name" $took
+      grep '^  [^ ]' "$logs/$name" | grep -v "$cargo_says" ;;
+    3)
+      skipped=$((skipped + 1))
+      printf 'skipped %-10s %s\n' "$name" "$(tail -1 "$logs/$name")" ;;
+    *)
+      failed=$((failed + 1))
+      printf 'FAILED  %-10s %4d s\n' "$name" $took
+      tail -30 "$logs/$name" | sed 's/^/        /' ;;
   esac
-  grep '^  ' "$logs/$name" | grep -v 'Compiling\|Finished\|Running\|Doc-tests\|Updating\|Locking\|Adding\|Download\|Blocking\|Checking' || true
 }
 
 # The board's tools: said once, then every rung that needs them says why it is skipped.
 tools= no_tools=
 get_tools() {
-  if tools=$("$here/toolchain.sh" ${HEARTH_TOOLCHAIN:+"$HEARTH_TOOLCHAIN"} 2>"$logs/toolchain"); then return; fi
-  no_tools=$(tail -1 "$logs/toolchain")
+  tools=$("$here/toolchain.sh" ${HEARTH_TOOLCHAIN:+"$HEARTH_TOOLCHAIN"} 2>"$logs/toolchain") ||
+    no_tools=$(tail -1 "$logs/toolchain")
 }
 need_tools() { [ -n "$tools" ] || { echo "$no_tools"; exit 3; }; }
 
@@ -53,8 +63,8 @@ core() ( # formatting, lints, unit and property tests, a million damaged inputs
 
 types() ( # the board's crates on this machine's own compiler: errors without any toolchain
   cd "$board" || exit 1
-  RUSTC_BOOTSTRAP=1 cargo check --locked 2>&1 | tee "$logs/types.out" || exit 1
-  ! grep -q '^warning' "$logs/types.out" || exit 1
+  cargo fmt --check || exit 1
+  RUSTC_BOOTSTRAP=1 cargo clippy -q --locked -- -D warnings || exit 1
   echo "  light, sousvide and qemu are well typed"
 )
 
@@ -64,13 +74,16 @@ images() ( # every image for the chip, within its memory
   for image in light sousvide qemu; do
     read -r dram iram flash < <("$tools/xtensa-lx106-elf-size" -A "$images/$image" | awk '
       /^\.(rodata|data|bss|noinit)/ { dram += $2 } /^\.(vectors|rwtext)/ { iram += $2 }
-      /^\.text / { flash += $2 } /^\.(rodata|data)/ { flash += $2 } END { print dram, iram, flash + iram }')
-    echo "  $image: DRAM $dram of $dram_max, IRAM $iram of $iram_max, flash $flash of $flash_max bytes"
+      /^\.(text |rodata|data)/ { flash += $2 } END { print dram, iram, flash + iram }')
+    printf '  %s: DRAM %d of %d, IRAM %d of %d, flash %d of %d bytes\n' \
+      "$image" "$dram" $dram_max "$iram" $iram_max "$flash" $flash_max
     [ "$dram" -le $dram_max ] && [ "$iram" -le $iram_max ] && [ "$flash" -le $flash_max ] || exit 1
   done
 )
 
-start() { printf '0x%s' "$("$tools/xtensa-lx106-elf-nm" "$images/$1" | awk '$3 == "_qemu_start" { print $1 }')"; }
+start() { # where an image begins in the emulator
+  "$tools/xtensa-lx106-elf-nm" "$images/$1" | awk '$3 == "_qemu_start" { print "0x" $1 }'
+}
 export_machine() {
   export QEMU=$tools/qemu-system-xtensa IMAGES=$images
   export ENTRY_qemu ENTRY_light ENTRY_sousvide
@@ -88,7 +101,8 @@ selftest() ( # the core's own checks on the emulated chip: the same bits as here
 
 ladder() ( # a rung of hearth-ladder
   cd "$here/ladder" || exit 1
-  cargo build -q --locked || exit 1
+  cargo fmt --check || exit 1
+  cargo clippy -q --locked -- -D warnings && cargo build -q --locked || exit 1
   timeout 240 "$here/ladder/target/debug/hearth-ladder" "$1"
 )
 

@@ -23,8 +23,9 @@ apt=(apt-get -y -qq -o "Dir::Cache::archives=$prefix/archives" -o APT::Sandbox::
      -o Debug::NoLocking=true --no-install-recommends)
 download() { "${apt[@]}" --download-only install $packages >"$prefix/apt.log" 2>&1; }
 if ! download; then
-  "${apt[@]}" update >"$prefix/apt.log" 2>&1 || cannot "apt-get update: $(tail -1 "$prefix/apt.log")"
-  download || cannot "apt-get: $(grep -m1 '^E:' "$prefix/apt.log" || tail -1 "$prefix/apt.log")"
+  why() { grep -m1 '^E:' "$prefix/apt.log" || tail -1 "$prefix/apt.log"; }
+  "${apt[@]}" update >"$prefix/apt.log" 2>&1 || cannot "apt-get update: $(why)"
+  download || cannot "apt-get install: $(why)"
 fi
 # A package that the machine has already is not downloaded: those come from the machine itself.
 for deb in "$prefix"/archives/*.deb; do dpkg -x "$deb" "$prefix"; done
@@ -32,7 +33,8 @@ rm -rf "$prefix/archives" "$prefix"/usr/share/{doc,man,locale}
 
 libraries=$prefix/usr/lib/x86_64-linux-gnu:$prefix/lib/x86_64-linux-gnu:$prefix/usr/lib/llvm-22/lib
 for tool in $tools; do
-  for real in "$prefix/usr/lib/llvm-22/bin/$tool" "$prefix/usr/bin/$tool" "$(command -v "$tool" || true)"; do
+  ours=$(command -v "$tool" || true)
+  for real in "$prefix/usr/lib/llvm-22/bin/$tool" "$prefix/usr/bin/$tool" "$ours"; do
     [ -x "$real" ] && break
   done
   [ -x "$real" ] || cannot "$tool is in none of the packages"

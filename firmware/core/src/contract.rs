@@ -74,7 +74,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Adds a message whose members `write` writes; one that would be empty or too long is not sent.
+    /// Adds a message whose members `write` writes; one that is empty or too long is not sent.
     pub fn write<F>(&mut self, topic: Topic, write: F)
     where
         F: FnOnce(&mut Object<'_, PAYLOAD_MAX>),

@@ -73,7 +73,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_flipped_bit_is_always_found(raw in -880_i16..=2_000, byte in 0_usize..9, bit in 0_u8..8) {
+        fn a_flipped_bit_is_always_found(
+            raw in -880_i16..=2_000, byte in 0_usize..9, bit in 0_u8..8,
+        ) {
             let mut pad = scratchpad(raw);
             prop_assert_eq!(decode(&pad), Ok(MilliC::from_sixteenths(raw)));
             pad[byte] ^= 1 << bit;

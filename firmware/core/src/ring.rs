@@ -64,7 +64,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_ring_is_a_queue_that_forgets_its_oldest(steps in prop::collection::vec(any::<Option<u8>>(), 0..60)) {
+        fn a_ring_is_a_queue_that_forgets_its_oldest(
+            steps in prop::collection::vec(any::<Option<u8>>(), 0..60),
+        ) {
             let mut ring = Ring::<u8, 5>::default();
             let mut model = VecDeque::new();
             let mut lost = 0;

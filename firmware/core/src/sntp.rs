@@ -73,7 +73,9 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..60), cookie: u64) {
+        fn any_bytes_are_read_without_harm(
+            bytes in prop::collection::vec(any::<u8>(), 0..60), cookie: u64,
+        ) {
             let _told = told(&bytes, cookie);
             let _answer = answer(&bytes, cookie);
         }

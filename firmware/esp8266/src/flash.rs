@@ -31,7 +31,7 @@ impl Flash {
 
     /// Who the device is.
     pub fn provision(&mut self) -> Option<Provision> {
-        self.read(PROVISION, |record| Provision::decode(record))
+        self.read(PROVISION, Provision::decode)
     }
 
     /// Remembers who the device is.

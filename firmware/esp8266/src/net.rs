@@ -157,7 +157,9 @@ impl Net {
             }
             return;
         }
-        if socket.may_send() && !self.session.has_link() && self.session.link_opened(now_ms).is_err()
+        if socket.may_send()
+            && !self.session.has_link()
+            && self.session.link_opened(now_ms).is_err()
         {
             return self.hang_up(now_ms);
         }

@@ -6,6 +6,11 @@ use crate::debugger::Debugger;
 use crate::machine::{GPIO_ENABLE_SET, GPIO_OUT_CLEAR, GPIO_OUT_SET, Machine, RELAY, WDT_FEED};
 use crate::{Held, seen, within};
 
+/// The lamp's bit in the GPIO registers.
+const LAMP: u32 = 1 << 12;
+/// The pins with the button at rest, and with the button pressed (to ground).
+const RELEASED: u32 = 1 << 13 | 1 << 14;
+const PRESSED: u32 = 1 << 13;
 /// What feeds the watchdog.
 const FOOD: u32 = 0x73;
 /// Writes to the pins before the relay's becomes an output; more would be another firmware.
@@ -24,8 +29,30 @@ pub(crate) fn run() -> Held {
             return Err(format!("{image}: the relay was closed").into());
         }
         seen(&format!("{image}: watchdog fed, relay still open"));
+        if image == "light" {
+            button_lights_it(&mut machine)?;
+            seen("light: the button lights it, through the dimmer's interrupt");
+        }
     }
     Ok(())
+}
+
+/// Presses the button and looks at the lamp's pin, which only the interrupt sets.
+///
+/// Registers begin as zeros here, so the button is pressed at first; when that was too long for a
+/// press, a second one does it.
+fn button_lights_it(machine: &mut Machine) -> Held {
+    if machine.word(GPIO_OUT_SET)? & LAMP != 0 {
+        return Err("it shines before anybody asked".into());
+    }
+    for pins in [RELEASED, PRESSED, RELEASED] {
+        machine.pins_read(pins)?;
+        std::thread::sleep(Duration::from_millis(600));
+        if machine.word(GPIO_OUT_SET)? & LAMP != 0 {
+            return Ok(());
+        }
+    }
+    Err("it stays dark".into())
 }
 
 /// Follows every write to the pins until the relay's becomes an output.

@@ -63,9 +63,10 @@ impl Browser {
         self.until("a snapshot", |device| device.get("id").is_some())
     }
 
-    /// Points of a property's history.
-    pub(crate) fn history(&self, property: &str) -> Held<Vec<Value>> {
-        let path = format!("/devices/{}/history?property={property}&from=0", self.device);
+    /// Points of a property's history since then (Unix ms), at most one a minute.
+    pub(crate) fn history(&self, property: &str, from_ms: u64) -> Held<Vec<Value>> {
+        let id = self.device;
+        let path = format!("/devices/{id}/history?property={property}&from={from_ms}&step=60");
         let answer = call(&self.http, "GET", &path, Some(&self.token), &Value::Null)?;
         let points = answer.as_array().or_else(|| answer["points"].as_array());
         Ok(points.cloned().unwrap_or_default())

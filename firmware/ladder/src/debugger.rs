@@ -42,6 +42,20 @@ impl Debugger {
         Ok((address, u32::from_str_radix(&word, 16)?.swap_bytes()))
     }
 
+    /// Writes a word into the machine's memory.
+    pub(crate) fn poke(&mut self, address: u32, word: u32) -> Held {
+        let word = word.swap_bytes();
+        let mut answer = self.ask(&format!("M{address:x},4:{word:08x}"))?;
+        // A machine that was running says first that it stopped.
+        while answer.starts_with('T') {
+            answer = self.answer()?;
+        }
+        match answer.as_str() {
+            "OK" => Ok(()),
+            other => Err(format!("{address:#x} can't be written: {other:?}").into()),
+        }
+    }
+
     /// Lets the machine go.
     pub(crate) fn let_go(mut self) -> Held {
         self.ask("D").map(drop)
@@ -50,6 +64,10 @@ impl Debugger {
     fn ask(&mut self, question: &str) -> Held<String> {
         let sum = question.bytes().fold(0_u8, u8::wrapping_add);
         write!(self.port, "${question}#{sum:02x}")?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Held<String> {
         let mut answer = Vec::new();
         let mut byte = [0];
         while answer.last() != Some(&b'#') {

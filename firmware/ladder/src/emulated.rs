@@ -31,7 +31,8 @@ pub(crate) fn run() -> Held {
         browser.until("warmer water", |shown| {
             shown["reported"]["water_c"].as_f64().is_some_and(|water| water > 20.1)
         })?;
-        seen(&format!("and the water came back at {:?} °C", browser.number("water_c")));
+        let water = browser.number("water_c").unwrap_or_default();
+        seen(&format!("and the water's reading came back: {water} °C"));
         browser.set(&json!({"heating": false}))?;
         relay_is(&mut machine, false)?;
         seen("another click opened it");

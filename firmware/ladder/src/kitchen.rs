@@ -105,9 +105,7 @@ fn config() -> CookerConfig {
 
 impl Device {
     fn new() -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // A day ago: times that run faster must not end up in the future.
-        let epoch_ms = now.as_millis() as u64 - 86_400_000;
+        let epoch_ms = yesterday_ms();
         Self {
             cooker: Cooker::new(config(), None),
             bath: Bath { power_w: 2_000, ..Bath::default() },
@@ -276,6 +274,13 @@ fn exchange<const RX: usize, const TX: usize>(
             Err(_) => return Err(()),
         }
     }
+}
+
+/// This time yesterday, in Unix ms, when the kitchen's clock starts: time that runs faster must
+/// not end up in the future.
+pub(crate) fn yesterday_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_millis() as u64 - 86_400_000
 }
 
 fn real_ms(started: Instant) -> u64 {

@@ -17,6 +17,8 @@ pub(crate) const GPIO_OUT_SET: u32 = 0x6000_0304;
 pub(crate) const GPIO_OUT_CLEAR: u32 = 0x6000_0308;
 /// Bits written here become outputs.
 pub(crate) const GPIO_ENABLE_SET: u32 = 0x6000_0310;
+/// What the pins read.
+pub(crate) const GPIO_IN: u32 = 0x6000_0318;
 /// The watchdog's feeding place.
 pub(crate) const WDT_FEED: u32 = 0x6000_0914;
 /// The relay's bit.
@@ -70,6 +72,13 @@ impl Machine {
     /// A debugger for a machine that is held.
     pub(crate) fn debugger(&self) -> Held<Debugger> {
         Debugger::connect(&self.path.with_extension("gdb"))
+    }
+
+    /// Sets what the pins read.
+    pub(crate) fn pins_read(&self, bits: u32) -> Held {
+        let mut debugger = self.debugger()?;
+        debugger.poke(GPIO_IN, bits)?;
+        debugger.let_go()
     }
 
     /// A word of the machine's memory.

@@ -123,7 +123,9 @@ mod tests {
         /// Against the obvious model: every packet goes out whole and in order, and again after
         /// a rewind unless it was acknowledged or needed no acknowledgement.
         #[test]
-        fn an_outbox_is_a_queue_with_a_memory(steps in prop::collection::vec((0_u8..5, any::<u8>()), 0..120)) {
+        fn an_outbox_is_a_queue_with_a_memory(
+            steps in prop::collection::vec((0_u8..5, any::<u8>()), 0..120),
+        ) {
             let mut outbox = Outbox::<96>::new();
             let mut waiting: VecDeque<(Option<u16>, Vec<u8>)> = VecDeque::new();
             let mut unacknowledged: VecDeque<(Option<u16>, Vec<u8>)> = VecDeque::new();
@@ -143,7 +145,8 @@ mod tests {
                     }
                     2 => {
                         let due = outbox.due().to_vec();
-                        let expected = waiting.front().map_or(&[][..], |(_, packet)| &packet[part..]);
+                        let first = waiting.front();
+                        let expected = first.map_or(&[][..], |(_, packet)| &packet[part..]);
                         prop_assert_eq!(&due[..], expected);
                         let count = due.len().min(usize::from(value % 8) + 1);
                         outbox.sent(count);

@@ -111,8 +111,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_comes_back_as_it_was(device: u64, secret in "[ -~]{1,64}", host in "[a-z.]{1,64}", port: u16) {
-            let provision = Provision { device, secret: Text::cut(&secret), host: Text::cut(&host), port };
+        fn a_record_comes_back_as_it_was(
+            device: u64, secret in "[ -~]{1,64}", host in "[a-z.]{1,64}", port: u16,
+        ) {
+            let (secret, host) = (Text::cut(&secret), Text::cut(&host));
+            let provision = Provision { device, secret, host, port };
             let (bytes, length) = provision.encode();
             prop_assert_eq!(Provision::decode(&bytes[..length]), Some(provision));
         }

@@ -152,7 +152,8 @@ mod tests {
                 target: MilliC(target), timer_s,
                 start_mode: StartMode::ALL[start], at_end: AtEnd::ALL[end],
             };
-            let progress = Progress { settings, phase: HEATING[phase], food_in, elapsed_ms, held_ms };
+            let phase = HEATING[phase];
+            let progress = Progress { settings, phase, food_in, elapsed_ms, held_ms };
             let record = CookRecord { progress, unix_ms };
             prop_assert_eq!(Saved::of_cook(Some(&record)).cook(), Some(record));
         }

@@ -104,7 +104,8 @@ mod tests {
         ) {
             let a = seal(sequence, &old).unwrap();
             let written = seal(sequence.wrapping_add(1), &new).unwrap();
-            let mut b = if erased { [0xff; SLOT_BYTES] } else { seal(sequence.wrapping_sub(1), b"older").unwrap() };
+            let older = seal(sequence.wrapping_sub(1), b"older").unwrap();
+            let mut b = if erased { [0xff; SLOT_BYTES] } else { older };
             b[..cut].copy_from_slice(&written[..cut]);
             let (_, number, record) = newest(&a, &b).unwrap();
             if number == sequence {

@@ -206,7 +206,12 @@ proptest! {
     #[test]
     fn the_layer_can_only_switch_off(
         steps in prop::collection::vec(
-            (0_u64..8_000, prop::option::of(-20_000_i32..110_000), any::<(bool, bool, bool)>(), 20_000_i32..95_000),
+            (
+                0_u64..8_000,
+                prop::option::of(-20_000_i32..110_000),
+                any::<(bool, bool, bool)>(),
+                20_000_i32..95_000,
+            ),
             1..200,
         )
     ) {
@@ -219,13 +224,14 @@ proptest! {
                 safety.sample(now_ms, Ok(MilliC(water)));
                 last_reading_ms = Some(now_ms);
             }
-            let wanted = Wanted { relay, heating, target: MilliC(target), low_water, relay_is_on: None };
+            let target = MilliC(target);
+            let wanted = Wanted { relay, heating, target, low_water, relay_is_on: None };
             let verdict = safety.judge(now_ms, wanted);
             if verdict.relay {
                 prop_assert!(relay && heating && !low_water && verdict.fault.is_none());
                 prop_assert!(last_reading_ms.is_some_and(|at| now_ms - at <= 20_000));
                 let water = safety.water().unwrap();
-                prop_assert!(water <= MilliC(target + 2_000) && water < MilliC(97_500));
+                prop_assert!(water.above(target) <= 2_000 && water < MilliC(97_500));
             }
         }
     }
