@@ -261,11 +261,9 @@ fn check_count(count: usize, max: usize) -> Result<(), Problem> {
 }
 
 fn taken_or_fault(error: CommitError) -> Problem {
-    match error {
-        CommitError::Conflict => {
-            let detail = "you have one of this label already";
-            Problem::new(StatusCode::CONFLICT, "label_taken", detail)
-        }
-        error => store_fault(error),
+    if error == CommitError::Conflict {
+        let detail = "you have one of this label already";
+        return Problem::new(StatusCode::CONFLICT, "label_taken", detail);
     }
+    store_fault(error)
 }

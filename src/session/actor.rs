@@ -233,9 +233,10 @@ impl Running {
                 self.forward(id, (Role::Operator, scope), reply, forward).await;
             }
             SessionMsg::Create(device, reply) => {
-                let created = match *scope == Scope::ALL {
-                    true => self.create(&device, now_ms).await,
-                    false => Err(SessionError::Forbidden),
+                let created = if *scope == Scope::ALL {
+                    self.create(&device, now_ms).await
+                } else {
+                    Err(SessionError::Forbidden)
                 };
                 reply.send(created);
             }

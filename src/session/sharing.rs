@@ -230,8 +230,8 @@ impl Running {
 
 /// A conflict says that the device, or the invitation, is gone.
 fn gone_or_not_stored(error: CommitError) -> SessionError {
-    match error {
-        CommitError::Conflict => SessionError::NoSuchDevice,
-        error => not_stored(error),
+    if error == CommitError::Conflict {
+        return SessionError::NoSuchDevice;
     }
+    not_stored(error)
 }
