@@ -37,6 +37,8 @@ pub struct MqttFloor {
     pub sweep: Arc<sweep::Sweep>,
     /// What a connection may take.
     pub limits: MqttLimits,
+    /// Filters to which nobody may subscribe, by the letter.
+    pub refused_filters: Arc<[String]>,
     links: AtomicU64,
 }
 
@@ -53,9 +55,10 @@ pub struct MqttLimits {
     pub login_s_max: u32,
     /// Longest keep-alive, in seconds, that a v5 client is granted.
     pub keepalive_s_max: u16,
-    /// Messages above `QoS` 0 that a client may have unacknowledged, and messages of any `QoS` that
-    /// may be under way to its actor.
+    /// Messages above `QoS` 0 that a client may have unacknowledged.
     pub receive_maximum: u16,
+    /// Messages that may be under way to its actor.
+    pub permits_max: u32,
     /// Seconds that a peer may leave its socket full.
     pub write_s_max: u32,
     /// Milliseconds that a refused client waits for the answer, whatever was wrong.
@@ -71,6 +74,7 @@ impl Default for MqttLimits {
             login_s_max: 5,
             keepalive_s_max: 1_200,
             receive_maximum: 20,
+            permits_max: 32,
             write_s_max: 15,
             refusal_delay_ms: 500,
         }
@@ -85,8 +89,9 @@ impl MqttFloor {
         store: Store,
         sweep: Arc<sweep::Sweep>,
         limits: MqttLimits,
+        refused_filters: Arc<[String]>,
     ) -> Self {
-        Self { devices, store, sweep, limits, links: AtomicU64::new(0) }
+        Self { devices, store, sweep, limits, refused_filters, links: AtomicU64::new(0) }
     }
 
     fn next_link(&self) -> LinkId {

@@ -123,6 +123,7 @@ impl House {
             store.clone(),
             sweep.clone(),
             mqtt_limits(&config),
+            config.mqtt.refused_filters.clone().into(),
         ));
         let mqtt_door = MqttDoor {
             socket: Arc::new(sockets.mqtt),
@@ -286,6 +287,7 @@ fn mqtt_limits(config: &Config) -> MqttLimits {
         login_s_max: seconds(mqtt.connect_s_max),
         keepalive_s_max: mqtt.keepalive_s_max,
         receive_maximum: mqtt.receive_maximum,
+        permits_max: mqtt.permits_max,
         write_s_max: seconds(mqtt.write_stuck_s_max),
         ..MqttLimits::default()
     }

@@ -68,7 +68,6 @@ sections! {
         request_s_max: Duration = seconds(1..=600),
         tabs_max: usize = count(1..=10_000),
         frame_bytes_max: usize = count(KIB..=16 * MIB),
-        outbox_max: usize = count(8..=65_536),
         ping_s: Duration = seconds(1..=3_600),
         address_rate_max: u32 = count(1..=10_000_000),
         address_burst_max: u32 = count(1..=10_000_000),
@@ -81,16 +80,12 @@ sections! {
     mqtt: Mqtt {
         listen: SocketAddr = address(),
         tls_listen: Option<SocketAddr> = optional_address(),
-        tls_certificate: Option<PathBuf> = optional_path(),
-        tls_key: Option<PathBuf> = optional_path(),
         anonymous_user: Option<String> = optional_text(64),
         connections_max: usize = count(1..=10_000_000),
-        handshakes_max: usize = count(1..=65_536),
         connect_s_max: Duration = seconds(1..=300),
         keepalive_s_max: u16 = count(1..=65_535),
         write_stuck_s_max: Duration = seconds(1..=3_600),
         receive_maximum: u16 = count(1..=65_535),
-        send_maximum: u16 = count(1..=65_535),
         topic_alias_maximum: u16 = count(0..=65_535),
         refused_filters: Vec<String> = texts(),
         connect_bytes_max: usize = count(256..=MIB),
@@ -101,24 +96,11 @@ sections! {
         user_properties_max: usize = count(0..=65_535),
         user_properties_bytes_max: usize = count(0..=16 * MIB),
         filters_max: usize = count(1..=65_535),
-        subscriptions_max: usize = count(1..=1_000_000),
         permits_max: u32 = count(1..=65_535),
-        outbox_max: usize = count(8..=65_536),
-        queue_messages_max: usize = count(1..=1_000_000),
-        queue_bytes_max: usize = count(KIB..=GIB),
-        session_s: Duration = seconds(1..=YEAR_S),
-        session_s_max: Duration = seconds(1..=YEAR_S),
-        retained_max: usize = count(0..=10_000_000),
-        retained_bytes_max: usize = count(0..=16 * GIB),
-        device_rate_max: u32 = count(1..=1_000_000),
-        device_burst_max: u32 = count(1..=1_000_000),
-        client_rate_max: u32 = count(1..=1_000_000),
-        client_burst_max: u32 = count(1..=1_000_000),
     }
     /// Where everything that must survive is kept.
     store: Store {
         path: PathBuf = path(),
-        queue_bytes_max: usize = count(MIB..=16 * GIB),
     }
     /// People signing in.
     auth: Auth {
@@ -159,18 +141,12 @@ sections! {
     }
     /// How much there may be of everything.
     limits: Limits {
-        users_max: usize = count(1..=100_000_000),
         devices_max: usize = count(1..=1_000_000),
         live_devices_max: usize = count(1..=100_000_000),
         live_sessions_max: usize = count(1..=100_000_000),
         grants_max: usize = count(0..=10_000),
-        watchers_max: usize = count(1..=10_000),
-        commands_pending_max: usize = count(1..=10_000),
-        commands_kept_max: usize = count(1..=10_000),
-        resume_frames_max: usize = count(0..=65_536),
         session_idle_s: Duration = seconds(0..=DAY_S),
         device_idle_s: Duration = seconds(0..=DAY_S),
-        space_idle_s: Duration = seconds(0..=DAY_S),
         call_ms_max: Duration = millis(10..=60_000),
     }
     /// What is restarted, how often, and when it is given up.
@@ -204,23 +180,22 @@ impl Config {
     /// Keys that are right by themselves but not together.
     pub(super) fn contradictions(&self) -> Vec<ConfigError> {
         let Self { mqtt, supervision, drain, .. } = self;
-        let tls_files = mqtt.tls_certificate.is_some() && mqtt.tls_key.is_some();
         let parts = drain.connections_s.saturating_add(drain.children_s);
         let rules = [
             (
-                mqtt.tls_listen.is_some() && !tls_files,
+                mqtt.tls_listen.is_some(),
                 "mqtt.tls_listen",
-                "needs mqtt.tls_certificate and mqtt.tls_key",
+                "is not there yet: put a TLS-terminating proxy in front",
+            ),
+            (
+                mqtt.anonymous_user.is_some(),
+                "mqtt.anonymous_user",
+                "is not there yet: it comes with topic spaces",
             ),
             (
                 mqtt.connect_bytes_max > mqtt.packet_bytes_max,
                 "mqtt.connect_bytes_max",
                 "must not be above mqtt.packet_bytes_max",
-            ),
-            (
-                mqtt.session_s > mqtt.session_s_max,
-                "mqtt.session_s",
-                "must not be above mqtt.session_s_max",
             ),
             (
                 supervision.backoff_ms > supervision.backoff_ms_max,

@@ -68,7 +68,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(opened) = Box::pin(open(&mut wire, &floor, &pulse, &cancel)).await else { return };
     metrics().mqtt_connects.inc();
     metrics().mqtt_links.inc();
-    let permits = Permits::new(u32::from(floor.limits.receive_maximum));
+    let permits = Permits::new(floor.limits.permits_max);
     let bytes_max = floor.limits.packet_bytes_max;
     let write_ticks = ticks(floor.limits.write_s_max);
     drop(floor);

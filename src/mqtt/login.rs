@@ -121,7 +121,7 @@ async fn attach(connect: &Connect<'_>, floor: &MqttFloor) -> Result<Opened, Reas
         return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
     }
     let link = floor.next_link();
-    let room = usize::from(floor.limits.receive_maximum) + OUTBOX_SPARE;
+    let room = usize::try_from(floor.limits.permits_max).unwrap_or(usize::MAX / 2) + OUTBOX_SPARE;
     let (outbox, inbox) = outbox(room);
     let answers = outbox.downgrade();
     let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox }, reply);
@@ -132,7 +132,7 @@ async fn attach(connect: &Connect<'_>, floor: &MqttFloor) -> Result<Opened, Reas
         | DeviceError::NotStored(_)
         | DeviceError::Unavailable => ReasonCode::SERVER_UNAVAILABLE,
     })?;
-    let protocol = Protocol::new(id, attached.kind, connect, floor.limits);
+    let protocol = Protocol::new(id, attached.kind, connect, floor.limits, &floor.refused_filters);
     let protocol = protocol.map_err(|fatal| fatal.reason())?;
     let (keep_alive_s, _) =
         keep_alive(connect.version, connect.keep_alive_s, floor.limits.keepalive_s_max);

@@ -78,6 +78,7 @@ pub struct Protocol {
     prefix: Box<str>,
     encoder: Encoder,
     limits: MqttLimits,
+    refused_filters: Arc<[String]>,
     /// The `QoS` at which the device listens to `set`.
     listens: Option<QoS>,
     last_packet_id: u16,
@@ -101,6 +102,7 @@ impl Protocol {
         kind: Arc<Kind>,
         connect: &Connect<'_>,
         limits: MqttLimits,
+        refused_filters: &Arc<[String]>,
     ) -> Result<Self, Fatal> {
         let prefix = contract::prefix(id).into_boxed_str();
         let will = match &connect.will {
@@ -119,6 +121,7 @@ impl Protocol {
             prefix,
             encoder,
             limits,
+            refused_filters: refused_filters.clone(),
             listens: None,
             last_packet_id: 0,
             on_its_way: None,
@@ -288,6 +291,10 @@ impl Protocol {
                     return Err(Fatal::Forbidden);
                 }
                 codes.push(ReasonCode::NOT_AUTHORIZED);
+                continue;
+            }
+            if self.refused_filters.iter().any(|refused| refused == wanted.filter) {
+                codes.push(ReasonCode::UNSPECIFIED_ERROR);
                 continue;
             }
             let granted = wanted.qos.min(QoS::AtLeastOnce);

@@ -18,6 +18,8 @@ const KILLS: u64 = 50;
 struct Acknowledged {
     /// Descriptions of devices whose creation was answered.
     created: Vec<String>,
+    /// All that was acknowledged, of whatever sort.
+    total: u64,
     /// The last level that was answered, and the one that was under way.
     wished: (u64, u64),
     /// The last count that was acknowledged by PUBACK, and the one under way.
@@ -52,6 +54,7 @@ async fn every_acknowledged_write_survives_kill_9() {
         check(&bob, &lamp, &meter, &mut all, kill).await;
     }
     server.kill();
+    assert!(all.total > 0 && !all.created.is_empty(), "nothing was acknowledged at all");
 }
 
 /// Creates, wishes and reports side by side until the server is gone.
@@ -63,7 +66,8 @@ async fn load(
     stop: Arc<AtomicBool>,
     round: u64,
 ) {
-    let Acknowledged { created, wished, reported } = all;
+    let Acknowledged { created, wished, reported, total } = all;
+    let before = (created.len(), *wished, reported.0);
     let creates = async {
         for number in 0.. {
             let name = format!("{round}-{number}");
@@ -93,6 +97,8 @@ async fn load(
     };
     let reports = report(meter, bob.mqtt, reported, &stop);
     tokio::join!(creates, wishes, reports);
+    let changed = [created.len() > before.0, wished.0 != before.1.0, reported.0 > before.2];
+    *total += u64::from(changed == [true; 3]);
 }
 
 async fn stopped(stop: &AtomicBool) {
