@@ -68,6 +68,16 @@ types() ( # the board's crates on this machine's own compiler: errors without an
   echo "  light, sousvide and qemu are well typed"
 )
 
+# What lies in RAM does so because it runs while the flash is busy or not there: flash access and
+# interrupts. It must not call anything in flash; only start-up and the way into a panic may.
+fetches_from_flash() {
+  "$tools/xtensa-lx106-elf-objdump" -d -j .rwtext "$images/$1" | awk '
+    /^[0-9a-f]+ </ { name = $2 }
+    /l32r.*\(402[0-9a-f]+ / && name !~ /ESP8266Reset|_start>|__default_exception/ {
+      print "in flash, but called from RAM: " name, $0; found = 1
+    } END { exit !found }'
+}
+
 images() ( # every image for the chip, within its memory
   need_tools
   "$board/build.sh" || exit 1
@@ -77,6 +87,7 @@ images() ( # every image for the chip, within its memory
       /^\.(text |rodata|data)/ { flash += $2 } END { print dram, iram, flash + iram }')
     printf '  %s: DRAM %d of %d, IRAM %d of %d, flash %d of %d bytes\n' \
       "$image" "$dram" $dram_max "$iram" $iram_max "$flash" $flash_max
+    ! fetches_from_flash "$image" || exit 1
     [ "$dram" -le $dram_max ] && [ "$iram" -le $iram_max ] && [ "$flash" -le $flash_max ] || exit 1
   done
 )
