@@ -19,6 +19,8 @@ mod faults;
 mod kill;
 mod people;
 mod process;
+mod sharing;
 mod start_stop;
 mod support;
 mod tabs;
+mod tokens;

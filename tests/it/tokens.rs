@@ -1,0 +1,108 @@
+//! What a person gives to programs: API tokens and client credentials.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Open, Person, Tab, rest};
+
+/// A program with an API token of `person`, as somebody who asks.
+async fn program(person: &Person, new: Json) -> Person {
+    let made = person.ask("POST", "/tokens", Some(new)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    Person { token: made.json()["token"].as_str().unwrap().to_owned(), ..person.clone() }
+}
+
+#[tokio::test]
+async fn a_token_that_reads_sees_all_and_changes_nothing() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let lamp = ann.add("light", "lamp").await;
+    let reader = program(&ann, json!({"label": "grafana"})).await;
+    assert_eq!(reader.see(&lamp).await["id"], lamp.id);
+    assert_eq!(reader.want(&lamp, json!({"on": true})).await.status, 403);
+    let mut tab = Tab::open(ann.http, &reader.token).await;
+    tab.say(&json!({"type": "set", "ref": "a", "device": lamp.id, "desired": {"on": true}})).await;
+    assert_eq!(tab.wait_for(|frame| frame["type"] == "error").await["code"], "forbidden");
+}
+
+#[tokio::test]
+async fn a_token_for_one_device_knows_of_no_other() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let (lamp, other) = (ann.add("light", "lamp").await, ann.add("light", "other").await);
+    let new = json!({"label": "button", "scope": "control", "devices": [lamp.id]});
+    let button = program(&ann, new).await;
+    assert_eq!(button.want(&lamp, json!({"on": true})).await.status, 200);
+    assert_eq!(button.want(&other, json!({"on": true})).await.status, 404);
+    let mut tab = Tab::open(ann.http, &button.token).await;
+    assert_eq!(tab.frame().await["devices"].as_array().unwrap().len(), 1);
+    ann.want(&other, json!({"on": true})).await;
+    ann.want(&lamp, json!({"on": false})).await;
+    assert_eq!(tab.wait_for(|frame| frame["type"] == "delta").await["id"], lamp.id);
+    let commands = format!("/devices/{}/commands", lamp.id);
+    let by = ann.ask("GET", &commands, None).await.json();
+    assert_eq!(by[1]["via"], json!({"token": "button"}));
+}
+
+#[tokio::test]
+async fn a_token_is_no_person() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let lamp = ann.add("light", "lamp").await;
+    let button = program(&ann, json!({"label": "button", "scope": "control"})).await;
+    let device = format!("/devices/{}", lamp.id);
+    for (method, path) in [
+        ("DELETE", device.clone()),
+        ("POST", format!("{device}/secret")),
+        ("GET", format!("{device}/grants")),
+        ("GET", "/tokens".into()),
+        ("GET", "/clients".into()),
+        ("POST", "/auth/ticket".into()),
+    ] {
+        assert_eq!(button.ask(method, &path, None).await.status, 403, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_opens_nothing_and_its_sockets_close() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let reader = program(&ann, json!({"label": "grafana"})).await;
+    let mut tab = Tab::open(ann.http, &reader.token).await;
+    let shown = ann.ask("GET", "/tokens", None).await;
+    assert!(!shown.text.contains("hearth_"), "{shown:?}");
+    assert_eq!(ann.ask("DELETE", "/tokens/grafana", None).await.status, 204);
+    assert_eq!(tab.closed().await, 4401);
+    assert_eq!(reader.ask("GET", "/devices", None).await.status, 401);
+}
+
+#[tokio::test]
+async fn who_asks_too_fast_is_told_when_to_come_back() {
+    let open = Open::with(&[("HTTP__TOKEN_BURST_MAX", "5"), ("HTTP__TOKEN_RATE_MAX", "1")]).await;
+    let ann = open.person("ann").await;
+    let reader = program(&ann, json!({"label": "grafana"})).await;
+    let mut served = 0;
+    let refused = loop {
+        let answer = rest(ann.http, "GET", "/kinds", Some(&reader.token), None, &[]).await;
+        if answer.status == 429 {
+            break answer;
+        }
+        served += 1;
+        assert!(served < 100);
+    };
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(ann.ask("GET", "/devices", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_credential_is_shown_once_and_can_be_taken_back() {
+    let open = Open::new().await;
+    let (ann, bob) = (open.person("ann").await, open.person("bob").await);
+    let new = json!({"label": "node-red"});
+    let made = ann.ask("POST", "/clients", Some(new.clone())).await;
+    assert_eq!((made.status, &made.json()["username"]), (201, &json!("ann/node-red")));
+    assert_eq!(ann.ask("POST", "/clients", Some(new)).await.status, 409);
+    let shown = ann.ask("GET", "/clients", None).await.json();
+    assert!(shown[0].get("password").is_none(), "{shown}");
+    assert_eq!(bob.ask("DELETE", "/clients/node-red", None).await.status, 404);
+    assert_eq!(ann.ask("DELETE", "/clients/node-red", None).await.status, 204);
+}
