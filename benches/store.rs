@@ -2,13 +2,17 @@
 //!
 //! Values of 200 bytes under keys of 17, spread over 100,000 devices. CPU is that of all threads
 //! of the process, as the kernel counts it; the times depend on the disk.
+#![allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, reason = "a bench")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a bench")]
+#![allow(clippy::disallowed_methods, reason = "nothing to supervise in a bench")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hearth::store::{Batch, Key, Store, Table};
+use hearth::model::{Device, DeviceId, UserId};
+use hearth::store::{Batch, Key, SecretHash, Store, Table, devices};
 
 /// CPU time of all threads, from the first field of each one's `schedstat` (nanoseconds).
 fn cpu() -> Duration {
@@ -79,22 +83,76 @@ async fn steady(store: &Store, per_s: u64, seconds: u64) {
     line(&format!("{per_s} a second"), per_s * seconds, groups, cpu() - start, times);
 }
 
+/// A town's devices, a thousand in a batch.
+async fn town(store: &Store, count: u64) {
+    let (before, start, mut times) = (store.figures().groups, cpu(), Vec::new());
+    for batch_number in 0..count / 1000 {
+        let mut batch = Batch::new();
+        for id in (1..=1000).map(|at| DeviceId(batch_number * 1000 + at)) {
+            let mut device = Device::new(
+                id,
+                UserId(id.0 / 5),
+                "sous_vide".into(),
+                "Bob's cooker".into(),
+                Some("Kitchen".into()),
+                1_795_400_000_000,
+            );
+            device.desired = [("target_c", 54.5), ("timer_s", 7200.0)].into_iter().collect();
+            device.reported = [("target_c", 54.5), ("water_c", 54.46)].into_iter().collect();
+            devices::create(&mut batch, &device, &SecretHash::of(id.to_string()));
+        }
+        let asked = Instant::now();
+        store.commit(batch).await.expect("durable");
+        times.push(asked.elapsed());
+    }
+    let groups = store.figures().groups - before;
+    line(&format!("{count} devices"), 3 * count, groups, cpu() - start, times);
+}
+
+fn rss_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("Linux");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("Linux") / 1024
+}
+
+/// Opens the store, runs `work` on it, closes it.
+async fn with_store<T>(folder: &std::path::Path, work: impl AsyncFnOnce(&Store) -> T) -> T {
+    let start = Instant::now();
+    let (store, writer) = Store::open(folder).expect("a store");
+    println!("opened in {} ms, {} MiB resident", start.elapsed().as_millis(), rss_mib());
+    let running = writer.clone();
+    let thread = std::thread::spawn(move || running.run());
+    let done = work(&store).await;
+    writer.close();
+    thread.join().expect("the writer ends");
+    done
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let folder = tempfile::tempdir_in(".").expect("a folder");
-    let (store, writer) = Store::open(folder.path()).expect("a store");
-    let running = writer.clone();
-    let thread = std::thread::spawn(move || running.run());
-    groups(&store, 1024, 100).await;
-    groups(&store, 64, 300).await;
-    groups(&store, 1, 1000).await;
-    steady(&store, 500, 6).await;
-    steady(&store, 2000, 4).await;
-    steady(&store, 10_000, 2).await;
-    writer.close();
-    thread.join().expect("the writer ends");
-    drop((store, writer));
-    let start = Instant::now();
-    drop(Store::open(folder.path()).expect("a store"));
-    println!("opened again in {} ms", start.elapsed().as_millis());
+    with_store(folder.path(), async |store| {
+        groups(store, 1024, 100).await;
+        groups(store, 64, 300).await;
+        groups(store, 1, 1000).await;
+        steady(store, 500, 6).await;
+        steady(store, 2000, 4).await;
+        steady(store, 10_000, 2).await;
+    })
+    .await;
+    let folder = tempfile::tempdir_in(".").expect("a folder");
+    with_store(folder.path(), async |store| town(store, 100_000).await).await;
+    with_store(folder.path(), async |store| {
+        let start = Instant::now();
+        let (mut seen, mut after) = (0, None);
+        loop {
+            let page = devices::list(store, after, 1024).expect("readable");
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            seen += page.len();
+        }
+        println!("{seen} devices read in {} ms", start.elapsed().as_millis());
+    })
+    .await;
+    println!("{} MiB resident at the end", rss_mib());
 }

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-/// Longest key, in bytes. A key lies in every inner page of the tree, and the engine's rail of
-/// 2 KiB is for a whole row.
-pub const KEY_BYTES_MAX: usize = 512;
+/// Longest key, in bytes. An inner page of the tree holds up to 257, and must stay below 128 KiB,
+/// a quarter of a segment: a larger page would leave the log for a file that is never synced.
+pub const KEY_BYTES_MAX: usize = 320;
 
 /// The tables of the control state. The bytes are on disk for ever: never use one again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

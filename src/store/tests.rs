@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::writer::Memory;
 use super::*;
+use crate::supervision;
 
 /// Longest time that anything may take here.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -70,7 +71,7 @@ impl Room {
 
     pub(crate) fn wake(&mut self) {
         let writer = self.writer.clone();
-        self.thread = Some(std::thread::spawn(move || writer.run()));
+        self.thread = Some(supervision::thread("store-writer", move || writer.run()).unwrap());
     }
 
     /// Ends the writer once the queue is empty; whether it ended well.

@@ -76,7 +76,7 @@ fn check(store: &Store, acknowledged: u64) -> u64 {
 fn writes_until_it_is_killed() {
     let folder = std::env::var_os(FOLDER).unwrap();
     let (store, writer) = Store::open(Path::new(&folder)).unwrap();
-    std::thread::spawn(move || writer.run());
+    supervision::thread("store-writer", move || writer.run()).unwrap();
     let first = check(&store, 0);
     for number in first.. {
         // A pause now and then, so that groups of all sizes are cut.
@@ -125,7 +125,7 @@ fn whatever_was_acknowledged_outlives_kill_9() {
 fn writes_until_the_disk_refuses_and_takes_it_again() {
     let folder = std::env::var_os(FOLDER).unwrap();
     let (store, writer) = Store::open(Path::new(&folder)).unwrap();
-    std::thread::spawn(move || writer.run());
+    supervision::thread("store-writer", move || writer.run()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (mut number, mut refused, mut unknown) = (0, false, 0);
     while number < 20_000 {

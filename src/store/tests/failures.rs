@@ -99,7 +99,7 @@ async fn a_second_run_takes_over_from_the_first() {
     let (mut room, _) = on_memory();
     let first = room.thread.take().unwrap();
     room.wake();
-    tokio::task::spawn_blocking(|| first.join().unwrap()).await.unwrap();
+    first.join().unwrap();
     assert_eq!(room.commit(put(1, b"one")).await, Ok(()));
 }
 
@@ -135,7 +135,7 @@ async fn at_the_bound_of_the_queue_one_is_refused_and_the_other_waits() {
     assert_eq!(store.figures().queue_bytes, 4 * QUEUED_BYTES_MIN as u64);
 
     let running = writer.clone();
-    let thread = std::thread::spawn(move || running.run());
+    let thread = supervision::thread("store-writer", move || running.run()).unwrap();
     assert_eq!(tokio::time::timeout(SOON, commit).await.unwrap(), Ok(()));
     (0..4).for_each(|_| assert_eq!(hear.recv_timeout(SOON), Ok(Ok(()))));
     writer.close();

@@ -36,7 +36,7 @@ impl Actor for Parent {
             SupervisionEvent::ActorTerminated(..) | SupervisionEvent::ActorFailed(..) => {
                 self.start(&me).await
             }
-            _ => Ok(()),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => Ok(()),
         }
     }
 }

@@ -62,7 +62,8 @@ fn content(disk: &Disk) -> BTreeMap<Key, Written> {
 
 #[test]
 fn a_power_cut_loses_nothing_that_was_synced_and_tears_no_group() {
-    let dice = &mut Dice(1);
+    let seed = std::env::var("HEARTH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let dice = &mut Dice(seed);
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("control");
     let mut disk = Disk::open(&folder).unwrap();
@@ -90,7 +91,8 @@ fn a_power_cut_loses_nothing_that_was_synced_and_tears_no_group() {
         let mut with_the_last = durable.clone();
         with_the_last.extend(rows);
         let whole = found == durable || found == with_the_last;
-        assert!(whole, "cut {round}: {} rows found, {} synced", found.len(), durable.len());
+        let (found_rows, synced_rows) = (found.len(), durable.len());
+        assert!(whole, "seed {seed}, cut {round}: {found_rows} rows, {synced_rows} were synced");
         durable = found;
     }
 }
