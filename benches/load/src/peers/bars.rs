@@ -72,10 +72,10 @@ pub(crate) const MEASUREMENTS: &[Measurement] = &[
     ),
     measurement("rush down", "rush", &[("idle", "10000")], HEARTH),
     measurement("rush up", "rush", &[("idle", "10000"), ("direction", "up")], HEARTH),
-    measurement("idle growth 1000", "idle", &[("count", "1000")], HEARTH),
-    measurement("idle growth 19000", "idle", &[("count", "19000")], HEARTH),
-    measurement("growth 1000", "pairs", &[("pairs", "500")], HEARTH),
-    measurement("growth 19000", "pairs", &[("pairs", "9500")], HEARTH),
+    measurement("idle growth 1000", "idle", &[("role", "device"), ("count", "1000")], HEARTH),
+    measurement("idle growth 19000", "idle", &[("role", "device"), ("count", "19000")], HEARTH),
+    measurement("growth 1000", "tabs", &[("pairs", "500")], HEARTH),
+    measurement("growth 19000", "tabs", &[("pairs", "9500")], HEARTH),
 ];
 
 const fn relative(
