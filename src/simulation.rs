@@ -1,6 +1,7 @@
-//! A whole town over the pure states, from a seed: people, tabs, devices, links, a store, and
-//! everything that goes wrong between them. What must hold, holds whatever happens; a failure prints
-//! its seed, and `just sim SEED` shows it again.
+//! A whole town over the pure states, from a seed: people, tabs, devices, links, a store, and all
+//! that goes wrong between them. A failure prints its seed; `just sim SEED` shows it again.
+
+mod screen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::model::{
 use crate::session::state::SessionState;
 use crate::session::tab::OUTBOX_FRAMES_MAX;
 use crate::session::{Tab, TabId, ToTab};
+use crate::supervision::outbox;
 use crate::supervision::permit::Permits;
-use crate::supervision::{Inbox, outbox};
+
+use screen::Screen;
 
 const USERS: u64 = 3;
 const DEVICES: u64 = 5;
@@ -35,15 +38,6 @@ impl Chance {
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % end
     }
-}
-
-/// A tab, and what the person in front of it sees.
-struct Screen {
-    id: TabId,
-    inbox: Inbox<ToTab>,
-    seq: u64,
-    devices: BTreeMap<u64, Json>,
-    ends: BTreeMap<String, usize>,
 }
 
 struct Person {
@@ -426,64 +420,6 @@ impl Town {
 
 fn stored_view(thing: &Thing, kind: &Kind) -> View {
     View::of(&thing.stored, kind, false, &serde_json::Map::new())
-}
-
-impl Screen {
-    /// What the page does with a frame.
-    fn show(&mut self, frame: &[u8], own: &BTreeSet<u64>) {
-        let frame: Json = serde_json::from_slice(frame).unwrap();
-        let seq = frame["seq"].as_u64().unwrap();
-        let again = seq <= self.seq;
-        self.seq = self.seq.max(seq);
-        match frame["type"].as_str().unwrap() {
-            "snapshot" => {
-                let all = frame["devices"].as_array().unwrap().iter();
-                self.devices = all.map(|one| (one["id"].as_u64().unwrap(), one.clone())).collect();
-            }
-            "device" => {
-                let id = frame["device"]["id"].as_u64().unwrap();
-                self.devices.insert(id, frame["device"].clone());
-            }
-            "delta" => {
-                let id = frame["id"].as_u64().unwrap();
-                assert!(own.contains(&id), "a delta of a stranger's device");
-                let device = self.devices.get_mut(&id).unwrap();
-                device["rev"] = frame["rev"].clone();
-                merge(device, &frame["changes"]);
-            }
-            "command" => {
-                let last =
-                    matches!(frame["phase"].as_str(), Some("applied" | "failed" | "expired"));
-                if last && !again {
-                    let reference = frame["ref"].as_str().unwrap().to_owned();
-                    *self.ends.entry(reference).or_default() += 1;
-                }
-            }
-            other => panic!("an unexpected frame {other}"),
-        }
-        assert!(self.devices.keys().all(|id| own.contains(id)), "a stranger's device");
-    }
-}
-
-fn merge(device: &mut Json, changes: &Json) {
-    for (name, value) in changes.as_object().unwrap() {
-        match (name.as_str(), value) {
-            ("desired" | "reported", Json::Object(members)) => {
-                for (member, value) in members {
-                    let held = device[name].as_object_mut().unwrap();
-                    if value.is_null() {
-                        held.remove(member);
-                    } else {
-                        held.insert(member.clone(), value.clone());
-                    }
-                }
-            }
-            ("problem" | "room", Json::Null) => {
-                device.as_object_mut().unwrap().remove(name);
-            }
-            _ => device[name] = value.clone(),
-        }
-    }
 }
 
 fn live_through(seed: u64) {

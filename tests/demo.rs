@@ -87,7 +87,8 @@ impl Demo {
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n\
+             {body}",
             self.http,
             self.token,
             body.len(),

@@ -43,7 +43,10 @@ const EVERY: Duration = Duration::from_secs(5);
 #[derive(Args)]
 pub struct Demo {
     /// How much faster than the clock the cooker's water warms and its timer runs.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=i64::from(SPEED_MAX)))]
+    #[arg(
+        long, default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(SPEED_MAX))
+    )]
     speed: u32,
 }
 

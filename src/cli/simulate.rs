@@ -36,7 +36,10 @@ pub struct Simulate {
     #[arg(long, default_value = "counter")]
     kind: String,
     /// How much faster than the clock a cooker's water warms and its timer runs.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(SPEED_MAX)))]
+    #[arg(
+        long, default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(SPEED_MAX))
+    )]
     speed: u32,
     /// Seconds between two reports of what a device measures.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rule::{
-    address, count, ip_addresses, millis, one_of, optional_address, optional_origin, optional_path,
-    optional_text, origins, path, seconds, texts, truth,
+    address, count, ip_addresses, millis, one_of, optional_address, optional_origin, optional_text,
+    origins, path, seconds, texts, truth,
 };
 use super::{ConfigError, Layers};
 use crate::supervision::restart::{Intensity, Patience, Restart};
@@ -52,7 +52,6 @@ macro_rules! sections {
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
-const GIB: i64 = 1024 * MIB;
 const DAY_S: i64 = 86_400;
 const YEAR_S: i64 = 366 * DAY_S;
 

@@ -36,10 +36,8 @@ fn other(key: &str, value: &Value) -> Value {
     }
 }
 
-/// What a key needs beside it to be right.
-fn company(key: &str) -> &'static str {
-    if key == "tls_listen" { "\ntls_certificate = 'c.pem'\ntls_key = 'k.pem'" } else { "" }
-}
+/// Keys of what is not there yet: setting them is an error, not a silent nothing.
+const NOT_YET: [&str; 2] = ["tls_listen", "anonymous_user"];
 
 #[test]
 fn the_default_is_a_valid_configuration_with_the_promised_values() {
@@ -69,7 +67,11 @@ fn every_key_is_documented_by_a_comment_above_it() {
 fn every_key_can_be_set_in_the_file() {
     let default = load("", &[]).unwrap();
     for (section, key, value) in keys() {
-        let text = format!("[{section}]\n{key} = {}{}", other(&key, &value), company(&key));
+        let text = format!("[{section}]\n{key} = {}", other(&key, &value));
+        if NOT_YET.contains(&key.as_str()) {
+            assert!(load(&text, &[]).is_err(), "{key}");
+            continue;
+        }
         let config = load(&text, &[]).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
         assert_ne!(config, default, "{section}.{key} has no effect");
     }
@@ -78,12 +80,14 @@ fn every_key_can_be_set_in_the_file() {
 #[test]
 fn every_key_can_be_set_in_the_environment_which_wins_over_the_file() {
     for (section, key, value) in keys() {
+        if NOT_YET.contains(&key.as_str()) {
+            continue;
+        }
         let name = format!("HEARTH__{}__{}", section.to_uppercase(), key.to_uppercase());
         let value = other(&key, &value);
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let company = format!("[{section}]{}", company(&key));
-        let by_env = load(&company, &[(&name, &text)]).unwrap();
-        let by_file = load(&format!("{company}\n{key} = {value}"), &[]).unwrap();
+        let by_env = load("", &[(&name, &text)]).unwrap();
+        let by_file = load(&format!("[{section}]\n{key} = {value}"), &[]).unwrap();
         assert_eq!(by_env, by_file, "{name}");
     }
     let file = "[http]\nlisten = '127.0.0.1:1'";
@@ -140,15 +144,13 @@ fn keys_that_contradict_each_other_are_errors() {
     let file = "
         [mqtt]
         tls_listen = '0.0.0.0:8883'
-        session_s = 700000
         [supervision]
         backoff_ms = 20000
         [drain]
         deadline_s = 5";
     let errors = load(file, &[]).unwrap_err();
     let keys: Vec<&str> = errors.iter().map(|error| error.key.as_str()).collect();
-    let expected =
-        ["drain.deadline_s", "mqtt.session_s", "mqtt.tls_listen", "supervision.backoff_ms"];
+    let expected = ["drain.deadline_s", "mqtt.tls_listen", "supervision.backoff_ms"];
     assert_eq!(keys, expected);
 }
 

@@ -187,7 +187,7 @@ async fn a_new_device_is_told_who_it_is_until_it_says_so() {
             |board: &Board| board.text.windows(order.len()).filter(|part| part == order).count();
         board.until(|board| (times(board) >= 2).then_some(())).await;
         board.line.write_all(b"hearth: set up\r\n").await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
         let so_far = times(&board);
         let quiet = timeout(Duration::from_millis(1_200), board.until(|_| None::<()>)).await;
         assert!(quiet.is_err());

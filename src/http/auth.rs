@@ -171,7 +171,8 @@ pub struct Ticket {
 
 /// Makes an account.
 #[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Credentials,
-    responses((status = 201, body = Me), (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = Me), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn register(
     State(floor): Floor,
     Body(asked): Body<Credentials>,
@@ -240,7 +241,8 @@ pub fn check_new(username: &str, password: &str, config: &Config) -> Result<(), 
 
 /// Signs in.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Credentials,
-    responses((status = 200, body = Grants), (status = 401, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = Grants), (status = 401, body = Problem),
+        (status = 429, body = Problem)))]
 pub async fn login(
     State(floor): Floor,
     ConnectInfo(PeerAddress(peer)): ConnectInfo<PeerAddress>,

@@ -54,7 +54,8 @@ pub async fn list(State(floor): Floor, who: Asker) -> Result<Response, Problem> 
 
 /// Makes a device. Its MQTT secret is shown this once.
 #[utoipa::path(post, path = "/devices", tag = "devices", request_body = Create,
-    responses((status = 201, description = "The device, and how it connects"), (status = 422, body = Problem)))]
+    responses((status = 201, description = "The device, and how it connects"),
+        (status = 422, body = Problem)))]
 pub async fn create(
     State(floor): Floor,
     who: SignedIn,
@@ -100,7 +101,8 @@ pub async fn show(
 /// revision refuses a write that somebody else's came before.
 #[utoipa::path(patch, path = "/devices/{id}", tag = "devices",
     request_body(content = Object, description = "`description`, `room`, `desired`, `ttl_s`"),
-    responses((status = 200, description = "The device with its new `rev`"), (status = 404, body = Problem),
+    responses((status = 200, description = "The device with its new `rev`"),
+        (status = 404, body = Problem),
         (status = 412, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch(
     State(floor): Floor,
@@ -132,7 +134,8 @@ pub async fn delete(
 
 /// Makes a new secret, shown this once; the open link is closed.
 #[utoipa::path(post, path = "/devices/{id}/secret", tag = "devices",
-    responses((status = 200, description = "How the device connects from now on"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "How the device connects from now on"),
+        (status = 404, body = Problem)))]
 pub async fn new_secret(
     State(floor): Floor,
     who: SignedIn,
@@ -146,7 +149,8 @@ pub async fn new_secret(
 
 /// The last commands of a device, newest first.
 #[utoipa::path(get, path = "/devices/{id}/commands", tag = "devices",
-    responses((status = 200, description = "Commands with phase, person and times"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "Commands with phase, person and times"),
+        (status = 404, body = Problem)))]
 pub async fn commands(
     State(floor): Floor,
     who: Asker,

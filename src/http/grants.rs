@@ -69,7 +69,8 @@ pub struct Invitation {
 
 /// Who may see or use the device, apart from who made it.
 #[utoipa::path(get, path = "/devices/{id}/grants", tag = "sharing",
-    responses((status = 200, body = Vec<Granted>), (status = 403, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<Granted>), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn list(
     State(floor): Floor,
     who: SignedIn,
@@ -87,7 +88,8 @@ pub async fn list(
 
 /// Somebody's right on the device.
 #[utoipa::path(get, path = "/devices/{id}/grants/{username}", tag = "sharing",
-    responses((status = 200, body = Granted), (status = 403, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = Granted), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 pub async fn show(
     State(floor): Floor,
     who: SignedIn,
@@ -103,7 +105,8 @@ pub async fn show(
 
 /// Gives somebody a right on the device, in place of the one before. Open pages see it at once.
 #[utoipa::path(put, path = "/devices/{id}/grants/{username}", tag = "sharing", request_body = Asked,
-    responses((status = 200, body = Granted), (status = 403, body = Problem), (status = 404, body = Problem),
+    responses((status = 200, body = Granted), (status = 403, body = Problem),
+        (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn put(
     State(floor): Floor,
@@ -141,7 +144,8 @@ pub async fn delete(
 
 /// Makes a link that gives a right on the device to whoever uses it first, within a week.
 #[utoipa::path(post, path = "/devices/{id}/invitations", tag = "sharing", request_body = Asked,
-    responses((status = 201, body = Invitation), (status = 403, body = Problem), (status = 404, body = Problem),
+    responses((status = 201, body = Invitation), (status = 403, body = Problem),
+        (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn invite(
     State(floor): Floor,
@@ -159,7 +163,8 @@ pub async fn invite(
 
 /// Uses an invitation: the device is on the caller's list from now on.
 #[utoipa::path(post, path = "/invitations/{token}", tag = "sharing",
-    responses((status = 200, description = "The device"), (status = 404, body = Problem), (status = 409, body = Problem)))]
+    responses((status = 200, description = "The device"), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
 pub async fn accept(
     State(floor): Floor,
     who: SignedIn,

@@ -49,7 +49,7 @@ pub struct Asked {
 
 /// Points or buckets of a property; CSV for who accepts `text/csv`.
 #[utoipa::path(get, path = "/devices/{id}/history", tag = "devices",
-    responses((status = 200, description = "Points `{t,value}`, or buckets `{t,min,mean,max,count}`"),
+    responses((status = 200, description = "`{t,value}`, or `{t,min,mean,max,count}`"),
         (status = 404, body = Problem)))]
 pub async fn history(
     State(floor): Floor,

@@ -89,7 +89,8 @@ impl ShownToken {
 }
 
 /// The user's API tokens.
-#[utoipa::path(get, path = "/tokens", tag = "programs", responses((status = 200, body = Vec<ShownToken>)))]
+#[utoipa::path(get, path = "/tokens", tag = "programs",
+    responses((status = 200, body = Vec<ShownToken>)))]
 pub async fn tokens(State(floor): Floor, who: SignedIn) -> Result<Json<Vec<ShownToken>>, Problem> {
     let max = floor.config.auth.tokens_max;
     let kept = credentials::tokens(&floor.store, who.0.sub, max).map_err(store_fault)?;
@@ -98,7 +99,8 @@ pub async fn tokens(State(floor): Floor, who: SignedIn) -> Result<Json<Vec<Shown
 
 /// Makes an API token, for `Authorization: Bearer` and `/ws?token=`. It is shown this once.
 #[utoipa::path(post, path = "/tokens", tag = "programs", request_body = NewToken,
-    responses((status = 201, body = ShownToken), (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = ShownToken), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn new_token(
     State(floor): Floor,
     who: SignedIn,
@@ -192,7 +194,8 @@ impl ShownClient {
 }
 
 /// The clients of the user's topic space.
-#[utoipa::path(get, path = "/clients", tag = "programs", responses((status = 200, body = Vec<ShownClient>)))]
+#[utoipa::path(get, path = "/clients", tag = "programs",
+    responses((status = 200, body = Vec<ShownClient>)))]
 pub async fn clients(
     State(floor): Floor,
     who: SignedIn,
@@ -204,7 +207,8 @@ pub async fn clients(
 
 /// Makes a client of the user's topic space. Its password is shown this once.
 #[utoipa::path(post, path = "/clients", tag = "programs", request_body = NewClient,
-    responses((status = 201, body = ShownClient), (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 201, body = ShownClient), (status = 409, body = Problem),
+        (status = 422, body = Problem)))]
 pub async fn new_client(
     State(floor): Floor,
     who: SignedIn,

@@ -296,7 +296,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_stored_comes_back(map in prop::collection::btree_map("[a-z_]{1,8}", value(), 0..9)) {
+        fn what_is_stored_comes_back(
+            map in prop::collection::btree_map("[a-z_]{1,8}", value(), 0..9),
+        ) {
             let props: Props = map.into_iter().map(|(name, value)| (name.as_str().into(), value))
                 .collect::<Vec<(Name, Value)>>().into_iter().collect();
             let bytes = postcard::to_allocvec(&props).unwrap();

@@ -7,6 +7,7 @@
 //! - Never: waits for a tab. It waits for the store, for a device actor to start, and, before its
 //!   first answer, for the devices to say how they are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ impl Actor for SessionActor {
             SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
             SessionMsg::Tick => {
                 if !state.tick(now_ms, floor.idle_ms) {
-                    // What waits in the mailbox is still handled; the next message finds a successor.
+                    // What waits in the mailbox is still handled.
                     myself.drain().ok();
                 }
             }
@@ -158,7 +159,7 @@ impl Running {
         let Self { user, floor, .. } = self;
         let owned = store::devices::owned_by(&floor.store, *user, None, floor.devices_max)?;
         let shared = store::devices::shared_with(&floor.store, *user, None, floor.devices_max)?;
-        let mut rights: Vec<(DeviceId, Grant)> =
+        let mut rights: BTreeMap<DeviceId, Grant> =
             owned.into_iter().map(|id| (id, Grant::OWNER)).collect();
         for id in shared {
             rights.extend(self.right(id, now_ms)?.map(|right| (id, right)));
@@ -168,9 +169,9 @@ impl Running {
                 state.load(view, *right);
             }
         }
-        let ids: Vec<DeviceId> = rights.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<DeviceId> = rights.keys().copied().collect();
         for view in self.floor.devices.look(&ids).await {
-            if let Some((_, right)) = rights.iter().find(|(id, _)| *id == view.id) {
+            if let Some(right) = rights.get(&view.id) {
                 state.load(view, *right);
             }
         }

@@ -153,7 +153,7 @@ impl SessionState {
         self.tell(Kept { seq, frame, device: id, shows_device: true }, now_ms);
     }
 
-    /// The user's right on a device that is on the list is this from now on. False: it is not there.
+    /// The user's right on a device of the list is this from now on. False: it is not there.
     pub fn give(&mut self, id: DeviceId, right: Grant, now_ms: i64) -> bool {
         let Some(held) = self.devices.get_mut(&id) else { return false };
         held.until_ms = right.until_ms;

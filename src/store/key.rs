@@ -249,7 +249,9 @@ mod tests {
         }
 
         #[test]
-        fn a_broken_key_is_none_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+        fn a_broken_key_is_none_and_never_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
             let key = Key::from_bytes(&bytes);
             let mut fields = key.fields();
             let _ = (key.table(), key.to_string(), fields.id(), fields.text(), fields.id());

@@ -18,8 +18,8 @@ import { say } from './toast-list.js';
 /** Lists of the account: where they live, and the one field a new one needs. */
 const LISTS = [
   { name: 'sessions', path: '/auth/sessions' },
-  { name: 'tokens', path: '/auth/tokens', field: 'label' },
-  { name: 'clients', path: '/auth/clients', field: 'label' },
+  { name: 'tokens', path: '/tokens', field: 'label' },
+  { name: 'clients', path: '/clients', field: 'label' },
 ];
 
 export class AccountPage extends HTMLElement {

@@ -1,5 +1,5 @@
-//! Killing any actor while serving is invisible to everybody it does not serve, and whom it did serve
-//! is back within seconds, with nothing acknowledged lost.
+//! Killing any actor while serving is invisible to everybody it does not serve, and whom it did
+//! serve is back within seconds, with nothing acknowledged lost.
 
 use hearth::model::{DeviceId, UserId};
 use ractor::ActorCell;

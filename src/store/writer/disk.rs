@@ -4,7 +4,7 @@
 //! - `flush()` only hands the log to the kernel: `sync_data()` on its file makes it durable.
 //! - No row over 2 KiB: larger ones leave the log for files that are never synced.
 //! - The first failed write poisons an open tree for good: it must be opened again.
-//! - Its garbage, buffers of 512 KiB among it, is collected too slowly: after a load of 300,000 rows
+//! - Its garbage, buffers of 512 KiB among it, is collected too slowly: after 300,000 rows
 //!   808 MB were resident, 85 MB with a few steps of the collector after each group.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};

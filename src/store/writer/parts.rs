@@ -9,7 +9,7 @@ use crate::store::batch::Written;
 use crate::store::key::{Key, Table};
 
 /// Most bytes of a value in one row. The engine keeps larger ones outside its log, in files that
-/// it never syncs: a power cut then leaves a store that can't be opened. A leaf of the tree holds up
+/// it never syncs: a power cut then leaves a store that can't be opened. A leaf of the tree has up
 /// to 17 rows and must stay below 128 KiB, so 2 KiB, less what a row needs besides, is far on the
 /// right side.
 pub(super) const ROW_BYTES_MAX: usize = 2000;

@@ -11,9 +11,11 @@ fn heating() -> Bench {
     for step in 0..120 {
         bench.later(5_000);
         let water_c = 20.0 + f64::from(step) * 0.1;
-        bench.say(&format!(
-            r#"{{"phase":"preheating","heating":true,"target_c":60.0,"water_c":{water_c:.2},"duty_pct":100}}"#
-        ));
+        let report = serde_json::json!({
+            "phase": "preheating", "heating": true, "target_c": 60.0,
+            "water_c": water_c, "duty_pct": 100,
+        });
+        bench.say(&report.to_string());
     }
     bench.later(2_000);
     bench
