@@ -11,13 +11,15 @@ command -v mosquitto >/dev/null || { echo "mosquitto is not installed" >&2; exit
 ulimit -n "$(ulimit -Hn)"
 
 cargo build --release --package hearth-load
-hearth=${HEARTH:-target/release/hearth}
+hearth=$(realpath -m "${HEARTH:-target/release/hearth}")
 [ -n "${HEARTH:-}" ] || cargo build --release --package hearth
 
 town=$(mktemp -d)
 trap 'rm -rf "$town"' EXIT
 count=${TOWN:-20000}
-"$hearth" town --users "$count" --devices "$count" --data "$town/data" --out "$town/town.csv"
+# In a folder without a config.toml, so with the embedded defaults, as the runs are.
+cd "$town" && "$hearth" town --users "$count" --devices "$count" --data "$town/data" --out "$town/town.csv"
+cd - >/dev/null
 
 target/release/hearth-load peers --binary "$hearth" \
     --town "$town/town.csv" --town-folder "$town/data" "$@"

@@ -110,7 +110,10 @@ fn hearth(arguments: &Arguments, folder: PathBuf) -> io::Result<Server> {
     if !arguments.text("town-folder").is_empty() {
         copy(Path::new(arguments.text("town-folder")), &data)?;
     }
-    let mut command = Command::new(binary(arguments, "target/release/hearth"));
+    let binary = fs::canonicalize(binary(arguments, "target/release/hearth"))?;
+    // In a folder without a config.toml: it runs with its embedded defaults.
+    let mut command = Command::new(binary);
+    command.current_dir(&folder);
     command.arg("serve").arg("--data").arg(&data);
     command.env("HEARTH__HTTP__LISTEN", "127.0.0.1:0").env("HEARTH__MQTT__LISTEN", "127.0.0.1:0");
     until_ready(command, folder)
