@@ -15,11 +15,11 @@ const CUTS: u64 = 40;
 struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    fn roll(&mut self, sides: u64) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
+        usize::try_from((mixed ^ (mixed >> 31)) % sides).unwrap()
     }
 }
 
@@ -29,13 +29,13 @@ fn key(number: u64) -> Key {
 
 /// A group of writes that all say the same `round`, so that half of one is seen.
 fn group(round: u64, dice: &mut Dice) -> Vec<Row> {
-    let count = [1, 7, 64, 400][dice.roll(4) as usize];
+    let count = [1, 7, 64, 400][dice.roll(4)];
     let mut rows: BTreeMap<Key, Written> = BTreeMap::new();
     for _ in 0..count {
-        let length = dice.roll(2000) as usize;
+        let length = dice.roll(2000);
         let mut value = round.to_be_bytes().to_vec();
-        value.resize(8 + length, round as u8);
-        rows.insert(key(dice.roll(2000)), Some(value));
+        value.resize(8 + length, 7);
+        rows.insert(key(dice.roll(2000) as u64), Some(value));
     }
     rows.insert(key(u64::MAX), Some(round.to_be_bytes().to_vec()));
     rows.into_iter().collect()
