@@ -61,7 +61,7 @@ struct Kept {
 /// One user's devices and tabs.
 #[derive(Debug)]
 pub struct SessionState {
-    devices: BTreeMap<DeviceId, Held>,
+    devices: BTreeMap<DeviceId, Box<Held>>,
     tabs: Vec<OpenTab>,
     seq: u64,
     kept: VecDeque<Kept>,
@@ -149,7 +149,7 @@ impl SessionState {
         let (id, seq) = (view.id, self.next_seq());
         let Grant { role, until_ms } = right;
         let frame = frame::device(seq, &view.shown_to(role));
-        self.devices.insert(id, Held { view, role, until_ms, seq });
+        self.devices.insert(id, Box::new(Held { view, role, until_ms, seq }));
         self.tell(Kept { seq, frame, device: id, shows_device: true }, now_ms);
     }
 
@@ -181,7 +181,7 @@ impl SessionState {
     /// Puts a device on the list before any tab has seen the list.
     pub fn load(&mut self, view: View, right: Grant) {
         let (seq, Grant { role, until_ms }) = (self.seq, right);
-        self.devices.insert(view.id, Held { view, role, until_ms, seq });
+        self.devices.insert(view.id, Box::new(Held { view, role, until_ms, seq }));
     }
 
     /// A device left the list.
