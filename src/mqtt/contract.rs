@@ -107,10 +107,9 @@ mod tests {
     }
 
     fn garbage(leaf: &str, payload: &str) -> String {
-        match read(&light(), leaf, payload.as_bytes()) {
-            Report::Garbage(text) => text.to_string(),
-            report => panic!("{leaf} {payload} was read as {report:?}"),
-        }
+        let report = read(&light(), leaf, payload.as_bytes());
+        let Report::Garbage(text) = report else { panic!("{leaf} {payload}: {report:?}") };
+        text.to_string()
     }
 
     #[test]

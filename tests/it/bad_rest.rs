@@ -103,7 +103,8 @@ async fn a_body_that_is_no_json_or_too_large_is_refused() {
 async fn hostile_bytes_disturb_nobody() {
     let open = Open::new().await;
     let bob = open.person("bob").await;
-    for bytes in [&b"\x00\xff\xfe garbage\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", &[b'A'; 100_000]]
+    for bytes in
+        [&b"\x00\xff\xfe garbage\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", &vec![b'A'; 100_000]]
     {
         raw(bob.http, bytes).await;
     }

@@ -63,10 +63,10 @@ async fn closed_connections_are_gone() {
         has(&format!("hearth_tabs {tabs}")) && has(&format!("hearth_mqtt_links {links}"))
     };
     until(|| async { counts("5", "1").await.then_some(()) }).await;
-    open.into_iter().for_each(|(link, tab)| {
+    for (link, tab) in open {
         link.cut();
         drop(tab);
-    });
+    }
     until(|| async { counts("0", "0").await.then_some(()) }).await;
     server.kill();
 }

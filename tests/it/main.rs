@@ -5,6 +5,10 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::format_push_string,
+    clippy::large_futures,
+    clippy::wildcard_enum_match_arm,
+    clippy::disallowed_methods,
     missing_docs,
     unreachable_pub,
     reason = "a test that fails may panic, and nobody reads its documentation elsewhere"

@@ -304,7 +304,6 @@ impl Thing {
         let (tell_set, sets) = mpsc::unbounded_channel();
         let (tell_ack, acks) = mpsc::unbounded_channel();
         let (tell_ready, mut ready) = mpsc::unbounded_channel();
-        #[expect(clippy::disallowed_methods, reason = "a client of the test, not of the house")]
         let task = tokio::spawn(async move {
             while let Ok(event) = events.poll().await {
                 match event {

@@ -125,9 +125,9 @@ impl Bench {
     }
 
     fn phases(&self, reference: &str) -> Vec<Phase> {
-        let of = |event: &DeviceEvent| match event {
-            DeviceEvent::Command(moved) if &*moved.reference == reference => Some(moved.phase),
-            _ => None,
+        let of = |event: &DeviceEvent| {
+            let DeviceEvent::Command(moved) = event else { return None };
+            (&*moved.reference == reference).then_some(moved.phase)
         };
         self.told.iter().filter_map(of).collect()
     }
@@ -137,6 +137,7 @@ impl Bench {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! makes it where it is asked")]
 fn patch(reference: &str, desired: serde_json::Value, ttl_s: Option<u32>) -> Patch {
     let by = Caller { user: UserId(1), name: "bob".into(), via: Via::Login };
     Patch {

@@ -14,7 +14,7 @@ const DEVICES: u64 = 8;
 const PEOPLE_MAX: usize = 3;
 const ROLES: [Role; 3] = [Role::Viewer, Role::Operator, Role::Owner];
 
-/// A small generator (SplitMix64), so that a failure names its seed.
+/// A small generator (`SplitMix64`), so that a failure names its seed.
 struct Dice(u64);
 
 impl Dice {
