@@ -10,13 +10,17 @@ use super::error::Problem;
 #[folder = "static/"]
 struct Files;
 
-/// Serves a file; the page itself for `/`.
+/// Serves a file; the page itself for `/`, the interface's for `/docs`.
 pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return Problem::not_found().into_response();
     }
     let path = uri.path().trim_start_matches('/');
-    let path = if path.is_empty() { "index.html" } else { path };
+    let path = match path {
+        "" => "index.html",
+        "docs" => "docs.html",
+        path => path,
+    };
     let Some(file) = Files::get(path) else { return Problem::not_found().into_response() };
     let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()));
     let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());

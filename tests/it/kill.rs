@@ -91,8 +91,23 @@ async fn a_killed_session_actor_costs_its_tabs_a_snapshot_and_nobody_else_anythi
     open.house.sessions.directory().get(&user).unwrap().kill();
     tab.closed().await;
     ann.is_undisturbed().await;
-    let snapshot = bob.tab().await.frame().await;
+    let snapshot = bob.snapshot().await;
     assert_eq!(snapshot["devices"][0]["id"], lamp.id);
+}
+
+#[tokio::test]
+async fn a_killed_session_shard_costs_no_device_its_link_and_no_tab_more_than_a_snapshot() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut link = lamp.connect().await;
+    bob.want(&lamp, json!({"on": true})).await;
+    assert_eq!(link.set().await["on"], true);
+    open.house.sessions.directory().supervisors()[0].kill();
+    let snapshot = bob.snapshot().await;
+    assert_eq!(snapshot["devices"][0]["desired"]["on"], true, "what was accepted is there");
+    link.report(json!({"on": true})).await;
+    assert!(link.is_open());
 }
 
 #[tokio::test]

@@ -208,6 +208,18 @@ impl Person {
         .await
     }
 
+    /// What a tab sees that opens now; it tries again, as the page does, while its session is just
+    /// being started anew.
+    pub async fn snapshot(&self) -> Json {
+        until(|| async {
+            let ticket = self.ask("POST", "/auth/ticket", None).await.json();
+            let mut tab = Tab::open(self.http, ticket["ticket"].as_str()?).await;
+            let first = soon(tab.socket.next()).await?.ok()?;
+            serde_json::from_str(first.to_text().ok()?).ok()
+        })
+        .await
+    }
+
     pub async fn tab(&self) -> Tab {
         let ticket = self.ask("POST", "/auth/ticket", None).await.json();
         let ticket = ticket["ticket"].as_str().unwrap().to_owned();
