@@ -16,7 +16,6 @@ use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::observe::metrics;
 use crate::supervision::Tasks;
 use crate::supervision::tasks::Cancel;
 
@@ -120,7 +119,6 @@ impl Door {
         }
         let run = |cancel| (self.serve)(stream, peer, cancel);
         if let Err(full) = self.tasks.spawn(run) {
-            metrics().tasks_refused.inc();
             tracing::debug!(door = self.name, %full, "connection turned away");
         }
     }

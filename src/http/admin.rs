@@ -58,15 +58,6 @@ impl HouseView {
         self.inner.open.load(Ordering::Acquire)
     }
 
-    /// Brings the gauges up to what is now.
-    pub fn count(&self) {
-        if let Some((devices, sessions)) = self.inner.families.get() {
-            let faults = devices.directory().faults() + sessions.directory().faults();
-            let counted = metrics().child_faults.get();
-            metrics().child_faults.add(faults.saturating_sub(counted));
-        }
-    }
-
     fn tree(&self) -> Vec<JsonValue> {
         let children = |parent: &'static str, roster: &Roster| {
             roster.snapshot().into_iter().map(move |child| shown(parent, &child))
