@@ -13,6 +13,7 @@ pub mod mqtt;
 
 pub mod session;
 pub mod sessions;
+pub mod space;
 
 pub mod device;
 pub mod devices;
@@ -20,6 +21,7 @@ pub mod devices;
 pub mod stats;
 pub mod store;
 
+pub mod codec;
 pub mod config;
 pub mod host;
 pub mod kind;

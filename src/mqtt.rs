@@ -6,23 +6,21 @@
 //! - Tells: device actors; the peer.
 //! - Never: keeps a buffer for an idle connection, or reads on while the device's actor is behind.
 //!
-//! Bytes become packets in `codec`, packets become the native contract in `protocol` and
+//! Bytes become packets in `crate::codec`, packets become the native contract in `protocol` and
 //! `contract` (all pure); `wire` moves bytes, `login` opens, `connection` runs, `sweep`
 //! notices who fell silent.
 
-pub mod codec;
 pub mod connection;
 pub mod contract;
 pub mod login;
-pub mod message;
 pub mod protocol;
-pub mod session_state;
 pub mod sweep;
 mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::codec;
 use crate::device::LinkId;
 use crate::devices::Devices;
 use crate::store::Store;

@@ -25,6 +25,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
+use crate::codec;
 use crate::config::Config;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
@@ -35,7 +36,7 @@ use crate::kind::Kinds;
 use crate::listener;
 use crate::model::{DeviceId, UserId};
 use crate::mqtt::sweep::{self, Sweep};
-use crate::mqtt::{MqttFloor, MqttLimits, codec, connection};
+use crate::mqtt::{MqttFloor, MqttLimits, connection};
 use crate::session::actor::SessionFloor;
 use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;

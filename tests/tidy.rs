@@ -18,16 +18,18 @@ const FLOORS: [&[&str]; 7] = [
     &["main", "lib", "cli", "simulator", "gateway"],
     &["tree", "simulation"],
     &["mqtt", "http", "listener"],
-    &["sessions", "session"],
+    &["sessions", "session", "spaces", "space"],
     &["devices", "device"],
     &["stats", "store"],
-    &["kind", "model", "config", "observe", "host", "supervision"],
+    &["codec", "kind", "model", "config", "observe", "host", "supervision"],
 ];
 
 /// Rooms of one floor that belong together: a plural and its singular, and the words.
-const NEIGHBOURS: [(&str, &str); 10] = [
+const NEIGHBOURS: [(&str, &str); 12] = [
     ("sessions", "session"),
     ("devices", "device"),
+    ("spaces", "space"),
+    ("session", "spaces"),
     ("kind", "model"),
     ("observe", "config"),
     ("config", "supervision"),
@@ -39,7 +41,7 @@ const NEIGHBOURS: [(&str, &str); 10] = [
 ];
 
 /// Files that decide: no IO, no clock, no waiting.
-const PURE: [&str; 18] = [
+const PURE: [&str; 20] = [
     "device/state.rs",
     "device/command.rs",
     "device/patch.rs",
@@ -49,7 +51,9 @@ const PURE: [&str; 18] = [
     "session/frame.rs",
     "mqtt/protocol.rs",
     "mqtt/contract.rs",
-    "mqtt/session_state.rs",
+    "space/message.rs",
+    "space/session_state.rs",
+    "space/session_state/",
     "supervision/restart.rs",
     "stats/chunk.rs",
     "stats/rollup.rs",
@@ -57,7 +61,7 @@ const PURE: [&str; 18] = [
     "http/auth/attempts.rs",
     "kind/",
     "model/",
-    "mqtt/codec/",
+    "codec/",
 ];
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {

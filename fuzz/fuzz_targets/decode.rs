@@ -1,7 +1,7 @@
 //! Framer and decoder on a stream of hostile bytes, as a connection meets them.
 #![no_main]
 
-use hearth::mqtt::codec::{Limits, Version, decode, decode_connect, frame_len};
+use hearth::codec::{Limits, Version, decode, decode_connect, frame_len};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -1,7 +1,7 @@
 //! What Hearth takes, an independent codec takes as well. The other way round Hearth is stricter.
 #![no_main]
 
-use hearth::mqtt::codec::{MessageProperties, Packet, PayloadFormat, Version, decode};
+use hearth::codec::{MessageProperties, Packet, PayloadFormat, Version, decode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

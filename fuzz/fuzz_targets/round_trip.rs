@@ -1,7 +1,7 @@
 //! What is taken is written in no more bytes, and taken the same way again.
 #![no_main]
 
-use hearth::mqtt::codec::{Packet, Version, decode, encode};
+use hearth::codec::{Packet, Version, decode, encode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -20,11 +20,11 @@ use crate::supervision::permit::{Permit, Permits};
 use crate::supervision::tasks::Cancel;
 
 use super::MqttFloor;
-use super::codec::{PacketType, frame_len};
 use super::login::{self, Opened, Refused};
 use super::protocol::{Fatal, Said};
 use super::sweep::{Pulse, keep_alive_ticks, ticks};
 use super::wire::{Scratch, UNSENT_BYTES_MAX, Wire, with_scratch};
+use crate::codec::{PacketType, frame_len};
 
 /// How long a peer may take to read the last word.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);

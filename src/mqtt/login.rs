@@ -9,12 +9,12 @@ use crate::model::DeviceId;
 use crate::store;
 use crate::supervision::outbox::{Inbox, WeakOutbox, outbox};
 
-use super::codec::{
-    Connack, ConnackProperties, Connect, Packet, ReasonCode, Version, decode_connect, encode,
-};
 use super::protocol::{Protocol, keep_alive};
 use super::wire::Wire;
 use super::{MqttFloor, MqttLimits};
+use crate::codec::{
+    Connack, ConnackProperties, Connect, Packet, ReasonCode, Version, decode_connect, encode,
+};
 
 /// Messages to a device that may wait: an acknowledgement for each message it may have under way,
 /// the one `set`, and a last word.
@@ -44,7 +44,7 @@ pub enum Refused {
     Gone,
     /// What it sent is no CONNECT, or one that breaks a rule.
     #[error("no valid CONNECT: {0}")]
-    Malformed(super::codec::DecodeError),
+    Malformed(crate::codec::DecodeError),
     /// It may not connect.
     #[error("refused: {}", .0.name())]
     Refused(ReasonCode),

@@ -7,11 +7,11 @@ use crate::device::{LinkEnd, Report, ToLink};
 use crate::kind::Kind;
 use crate::model::DeviceId;
 
-use super::codec::{
+use super::{MqttLimits, contract};
+use crate::codec::{
     Ack, Connect, DecodeError, Disconnect, Encoder, Packet, Publish, QoS, ReasonCode, ReasonCodes,
     Suback, Subscribe, Unsuback, Unsubscribe, Version, topic,
 };
-use super::{MqttLimits, contract};
 
 /// The bit of an acknowledgement's token that says: answer PUBREC, not PUBACK.
 const EXACTLY_ONCE: u32 = 1 << 16;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::codec::{DecodeError, frame_len};
+use crate::codec::{DecodeError, frame_len};
 
 /// Bytes read at a time. Larger packets grow the connection's own buffer as they arrive.
 const READ_BYTES: usize = 16 * 1024;

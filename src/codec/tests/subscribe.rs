@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::{QoS, RetainHandling};
+use crate::codec::{QoS, RetainHandling};
 
 #[test]
 fn a_subscribe_lists_its_filters_with_their_options() {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::generate::versioned;
-use crate::mqtt::codec::*;
+use crate::codec::*;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]

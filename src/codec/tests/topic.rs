@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::mqtt::codec::topic::{levels, matches, shared, valid_filter, valid_name};
+use crate::codec::topic::{levels, matches, shared, valid_filter, valid_name};
 
 #[test]
 fn a_filter_takes_what_the_standard_says() {

@@ -10,8 +10,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use super::*;
-use crate::mqtt::codec::QoS;
-use crate::mqtt::message::Message;
+use crate::codec::QoS;
+use crate::space::message::Message;
 
 const AT_MOST_ONCE: QoS = QoS::AtMostOnce;
 const AT_LEAST_ONCE: QoS = QoS::AtLeastOnce;

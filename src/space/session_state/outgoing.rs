@@ -6,7 +6,7 @@ use super::{
     Delivery, DropReason, Effects, Link, Outgoing, OutgoingPublish, SessionEffect, SessionError,
     SessionLimits,
 };
-use crate::mqtt::codec::{Encoder, PACKET_BYTES_MAX, QoS, ReasonCode};
+use crate::codec::{Encoder, PACKET_BYTES_MAX, QoS, ReasonCode};
 
 /// The way to the client.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::mqtt::codec::*;
+use crate::codec::*;
 
 type Any<T> = BoxedStrategy<T>;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::{PayloadFormat, QoS, decode_publish};
+use crate::codec::{PayloadFormat, QoS, decode_publish};
 
 #[test]
 fn every_part_of_a_publish_is_read() {

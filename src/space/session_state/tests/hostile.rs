@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mqtt::codec::Encoder;
+use crate::codec::Encoder;
 
 #[derive(Debug, Clone, Copy)]
 enum Step {

@@ -25,7 +25,7 @@ use std::num::NonZeroU16;
 
 use thiserror::Error;
 
-use super::codec::{PACKET_BYTES_MAX, ReasonCode, Version};
+use crate::codec::{PACKET_BYTES_MAX, ReasonCode, Version};
 pub use effect::{Delivery, DropReason, Outgoing, OutgoingPublish, SessionEffect};
 pub use incoming::Received;
 pub use snapshot::Snapshot;
@@ -214,7 +214,7 @@ impl SessionState {
     /// The client has more in flight than it may.
     pub fn publish(
         &mut self,
-        qos: super::codec::QoS,
+        qos: crate::codec::QoS,
         packet_id: NonZeroU16,
         effects: &mut Effects,
     ) -> Result<Received, SessionError> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::ReasonCode;
+use crate::codec::ReasonCode;
 
 /// First bytes of PUBACK, PUBREC, PUBREL, PUBCOMP.
 const FIRST: [u8; 4] = [0x40, 0x50, 0x62, 0x70];
@@ -84,7 +84,7 @@ fn an_auth_names_its_method() {
 #[test]
 fn every_reason_has_a_name() {
     for packet_type in [2, 4, 5, 6, 7, 9, 11, 14, 15_u8] {
-        let of = crate::mqtt::codec::PacketType::of_first_byte(packet_type << 4).unwrap();
+        let of = crate::codec::PacketType::of_first_byte(packet_type << 4).unwrap();
         for byte in 0..=0xFF {
             if let Some(code) = ReasonCode::of_packet(of, byte) {
                 assert!(!code.name().is_empty(), "{byte:02x}");

@@ -1,7 +1,7 @@
 use std::num::NonZeroU16;
 
 use super::{Effects, Link, Outgoing, SessionEffect, SessionError, SessionLimits};
-use crate::mqtt::codec::{QoS, ReasonCode};
+use crate::codec::{QoS, ReasonCode};
 
 /// Whether a PUBLISH above QoS 0 is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::generate::versioned;
-use crate::mqtt::codec::*;
+use crate::codec::*;
 
 /// xorshift64*: fast, and a run can be repeated.
 struct Random(u64);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::{Limits, PACKET_BYTES_MAX, Publish, ReasonCode, frame_len};
+use crate::codec::{Limits, PACKET_BYTES_MAX, Publish, ReasonCode, frame_len};
 
 fn limited(version: Version, first: u8, body: &str) -> Result<(), DecodeError> {
     Limits::default().decode(version, &frame(first, body)).map(|_| ())

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::{PACKET_BYTES_MAX, PacketType, frame_len};
+use crate::codec::{PACKET_BYTES_MAX, PacketType, frame_len};
 
 #[test]
 fn a_frame_is_as_long_as_its_header_says() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::{Connect, ConnectReturnCode, QoS, ReasonCode};
+use crate::codec::{Connect, ConnectReturnCode, QoS, ReasonCode};
 
 const MQTT_3: &str = "0004'MQTT'04";
 const MQTT_5: &str = "0004'MQTT'05";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mqtt::codec::{ConnectReturnCode, ReasonCode};
+use crate::codec::{ConnectReturnCode, ReasonCode};
 
 #[test]
 fn a_connack_has_one_flag() {

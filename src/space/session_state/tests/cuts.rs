@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::mqtt::codec::{Encoder, Packet, decode};
+use crate::codec::{Encoder, Packet, decode};
 
 /// What the client answers and remembers, as the standard wants it.
 #[derive(Default)]

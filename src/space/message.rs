@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{MessageProperties, Publish, QoS, Will};
+use crate::codec::{MessageProperties, Publish, QoS, Will};
 
 /// A message on its way from its publisher to any number of subscribers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::codec::{PayloadFormat, PublishProperties, UserProperties};
+    use crate::codec::{PayloadFormat, PublishProperties, UserProperties};
 
     fn with(properties: MessageProperties<'_>) -> Message {
         let properties = PublishProperties { message: properties, ..Default::default() };

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::mqtt::codec::{
+use crate::codec::{
     Ack, EncodeError, Encoder, MessageProperties, Packet, Publish, PublishProperties, QoS,
     ReasonCode, SubscriptionIds,
 };
-use crate::mqtt::message::Message;
+use crate::space::message::Message;
 
 /// A message for one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
