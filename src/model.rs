@@ -4,12 +4,14 @@
 
 pub mod command;
 pub mod device;
+pub mod fingerprint;
 pub mod id;
 pub mod user;
 pub mod value;
 
 pub use command::{Command, Phase};
 pub use device::{Alarm, Device, Problem};
+pub use fingerprint::{BadFingerprint, Fingerprint};
 pub use id::{DeviceId, UserId};
 pub use user::{Caller, Grant, Role, Scope, User, Via};
 pub use value::{Name, Props, Value};

@@ -13,9 +13,12 @@
 pub mod connection;
 pub mod contract;
 pub mod login;
+mod peer;
 pub mod protocol;
 pub mod sweep;
 mod wire;
+
+pub use peer::Peer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod actor;
+pub mod certificates;
 pub mod credentials;
 pub mod devices;
 pub mod invitations;

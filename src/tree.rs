@@ -36,7 +36,7 @@ use crate::kind::Kinds;
 use crate::listener;
 use crate::model::{DeviceId, UserId};
 use crate::mqtt::sweep::{self, Sweep};
-use crate::mqtt::{MqttFloor, MqttLimits, connection};
+use crate::mqtt::{MqttFloor, MqttLimits, Peer, connection};
 use crate::session::actor::SessionFloor;
 use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
@@ -336,8 +336,9 @@ impl MqttDoor {
                 name: "mqtt",
                 socket: self.socket.clone(),
                 tasks: self.tasks.tasks(),
-                serve: Arc::new(move |stream, _, cancel| {
-                    Box::pin(connection::run(stream, floor.clone(), cancel))
+                serve: Arc::new(move |stream, peer, cancel| {
+                    let peer = Peer::at(peer.ip());
+                    Box::pin(connection::run(stream, peer, floor.clone(), cancel))
                 }),
                 drain_within: self.drain_within,
             };

@@ -19,11 +19,11 @@ use crate::observe::metrics;
 use crate::supervision::permit::{Permit, Permits};
 use crate::supervision::tasks::Cancel;
 
-use super::MqttFloor;
 use super::login::{self, Opened, Refused};
 use super::protocol::{Fatal, Said};
 use super::sweep::{Pulse, keep_alive_ticks, ticks};
 use super::wire::{Scratch, UNSENT_BYTES_MAX, Wire, with_scratch};
+use super::{MqttFloor, Peer};
 use crate::codec::{PacketType, frame_len};
 
 /// How long a peer may take to read the last word.
@@ -58,6 +58,7 @@ enum End {
 /// Runs a connection from its first byte to its last.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    peer: Peer,
     floor: Arc<MqttFloor>,
     cancel: Cancel,
 ) {
@@ -65,7 +66,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let pulse = floor.sweep.pulse();
     pulse.set(ticks(floor.limits.login_s_max));
     // Boxed: a link that is open does not carry the room that opening one took.
-    let Some(opened) = Box::pin(open(&mut wire, &floor, &pulse, &cancel)).await else { return };
+    let opened = Box::pin(open(&mut wire, &peer, &floor, &pulse, &cancel)).await;
+    let Some(opened) = opened else { return };
     metrics().mqtt_connects.inc();
     metrics().mqtt_links.inc();
     let permits = Permits::new(floor.limits.permits_max);
@@ -82,11 +84,12 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 
 async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
+    peer: &Peer,
     floor: &MqttFloor,
     pulse: &Pulse,
     cancel: &Cancel,
 ) -> Option<Opened> {
-    let opening = login::open(wire, floor);
+    let opening = login::open(wire, peer, floor);
     let too_late = poll_fn(|cx| {
         let over = pulse.is_over(cx.waker()) || cancel.is_cancelled();
         if over { Poll::Ready(()) } else { Poll::Pending }

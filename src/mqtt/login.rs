@@ -6,12 +6,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::device::{DeviceError, DeviceMsg, DeviceRef, Link, LinkId, ToLink};
 use crate::model::DeviceId;
-use crate::store;
+use crate::store::{self, ReadError, Store};
 use crate::supervision::outbox::{Inbox, WeakOutbox, outbox};
 
 use super::protocol::{Protocol, keep_alive};
 use super::wire::Wire;
-use super::{MqttFloor, MqttLimits};
+use super::{MqttFloor, MqttLimits, Peer};
 use crate::codec::{
     Connack, ConnackProperties, Connect, Packet, ReasonCode, Version, decode_connect, encode,
 };
@@ -57,6 +57,7 @@ pub enum Refused {
 /// [`Refused`]; the peer has been told, as far as its version has words for it.
 pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
+    peer: &Peer,
     floor: &MqttFloor,
 ) -> Result<Opened, Refused> {
     let frame = match wire.first_frame(floor.limits.login_packet_bytes_max).await {
@@ -78,7 +79,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
         refuse(wire, connect.version, error.reason()).await;
         return Err(Refused::Malformed(error));
     }
-    match attach(&connect, floor).await {
+    match attach(&connect, peer, floor).await {
         Ok(opened) => {
             let mut answer = Vec::new();
             encode(connect.version, &connack(&connect, floor.limits), &mut answer).ok();
@@ -95,27 +96,45 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Who is it? A device, by its id and its secret.
-fn authenticate(connect: &Connect<'_>, floor: &MqttFloor) -> Result<DeviceId, ReasonCode> {
+/// Who is it? A device, by its certificate, or by its id and its secret.
+fn authenticate(
+    connect: &Connect<'_>,
+    peer: &Peer,
+    floor: &MqttFloor,
+) -> Result<DeviceId, ReasonCode> {
     if connect.properties.authentication_method.is_some() {
         return Err(ReasonCode::BAD_AUTHENTICATION_METHOD);
+    }
+    if let Some(device) = device_of_certificate(peer, &floor.store)? {
+        return Ok(device);
     }
     let (Some(username), Some(password)) = (connect.username, connect.password) else {
         return Err(ReasonCode::NOT_AUTHORIZED);
     };
     let id: DeviceId = username.parse().map_err(|_| ReasonCode::NOT_AUTHORIZED)?;
-    match store::devices::secret(&floor.store, id) {
-        Ok(Some(secret)) if secret.verifies(password) => Ok(id),
-        Ok(_) => Err(ReasonCode::NOT_AUTHORIZED),
-        Err(error) => {
-            tracing::error!(%error, "credentials can't be read");
-            Err(ReasonCode::SERVER_UNAVAILABLE)
-        }
+    match store::devices::secret(&floor.store, id).map_err(unreadable)? {
+        Some(secret) if secret.verifies(password) => Ok(id),
+        _ => Err(ReasonCode::NOT_AUTHORIZED),
     }
 }
 
-async fn attach(connect: &Connect<'_>, floor: &MqttFloor) -> Result<Opened, ReasonCode> {
-    let id = authenticate(connect, floor)?;
+/// A device whose certificate is registered needs no user name: it proved to have the key.
+fn device_of_certificate(peer: &Peer, store: &Store) -> Result<Option<DeviceId>, ReasonCode> {
+    let Some(certificate) = &peer.certificate else { return Ok(None) };
+    store::certificates::device_of(store, certificate).map_err(unreadable)
+}
+
+fn unreadable(error: ReadError) -> ReasonCode {
+    tracing::error!(%error, "credentials can't be read");
+    ReasonCode::SERVER_UNAVAILABLE
+}
+
+async fn attach(
+    connect: &Connect<'_>,
+    peer: &Peer,
+    floor: &MqttFloor,
+) -> Result<Opened, ReasonCode> {
+    let id = authenticate(connect, peer, floor)?;
     if connect.client_id.is_empty() && !connect.clean_start && !connect.version.is_v5() {
         return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
     }

@@ -6,9 +6,9 @@
 use crate::kind::Watch;
 use crate::model::{Command, Device, DeviceId, Grant, UserId};
 
-use super::invitations;
 use super::record::Record;
 use super::{Batch, Key, PAGE_ROWS_MAX, ReadError, SecretHash, Store, Table};
+use super::{certificates, invitations};
 
 /// Finished commands that are kept of each device.
 pub const FINISHED_COMMANDS_KEPT: usize = 100;
@@ -301,7 +301,7 @@ pub fn shared_with(
 }
 
 /// Takes the device away with all that belongs to it: secret, commands, timer, watch, grants,
-/// invitations.
+/// invitations, certificate.
 ///
 /// # Errors
 /// [`ReadError`]
@@ -323,6 +323,7 @@ pub fn remove(
     for (user, _) in grants(store, device)? {
         remove_grant(batch, device, user);
     }
+    certificates::remove(store, batch, device)?;
     invitations::remove_all(store, batch, device)
 }
 

@@ -49,6 +49,10 @@ pub enum Table {
     Invitation = 41,
     /// token hash -> device.
     InvitationHash = 42,
+    /// device -> fingerprint of the certificate by which it is known.
+    DeviceCertificate = 43,
+    /// fingerprint -> device.
+    CertificateDevice = 44,
     /// user, topic hash -> retained message.
     Retained = 48,
     /// user, client hash -> session of a topic space's client.
@@ -57,7 +61,7 @@ pub enum Table {
     Part = 255,
 }
 
-const TABLES: [Table; 22] = [
+const TABLES: [Table; 24] = [
     Table::Meta,
     Table::User,
     Table::UserName,
@@ -77,6 +81,8 @@ const TABLES: [Table; 22] = [
     Table::Watch,
     Table::Invitation,
     Table::InvitationHash,
+    Table::DeviceCertificate,
+    Table::CertificateDevice,
     Table::Retained,
     Table::SpaceSession,
     Table::Part,

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::model::{
-    Caller, Command, Device, DeviceId, Grant, Phase, Props, Role, User, UserId, Via,
+    Caller, Command, Device, DeviceId, Fingerprint, Grant, Phase, Props, Role, User, UserId, Via,
 };
 use crate::store::accounts::{self, PasswordHash, RefreshFamily};
 use crate::store::credentials::{self, ApiToken, ClientCredential, SigningKey};
-use crate::store::devices;
 use crate::store::mqtt::{self, Shelf};
+use crate::store::{certificates, devices};
 
 const BOB: UserId = UserId(7);
 const EVE: UserId = UserId(8);
@@ -259,4 +259,27 @@ async fn a_topic_space_keeps_what_its_user_put_there_and_no_one_else() {
     commit(&room, |batch| mqtt::remove(batch, Shelf::Retained, BOB, &long)).await.unwrap();
     assert_eq!(mqtt::page(&room.store, Shelf::Retained, BOB, None, 9), Ok(vec![]));
     assert_eq!(mqtt::page(&room.store, Shelf::Retained, EVE, None, 9).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_is_one_devices_until_it_is_replaced_or_the_device_goes() {
+    let room = Room::new();
+    let (first, second) = (Fingerprint::of(b"first"), Fingerprint::of(b"second"));
+    let cooker = DeviceId(71);
+    commit(&room, |batch| devices::create(batch, &device(LAMP), &SecretHash::of("s")))
+        .await
+        .unwrap();
+    let claim = |device, old, new| {
+        commit(&room, move |batch| certificates::replace(batch, device, old, Some(new)))
+    };
+    claim(LAMP, None, &first).await.unwrap();
+    assert_eq!(claim(cooker, None, &first).await, Err(CommitError::Conflict));
+    assert_eq!(claim(LAMP, None, &second).await, Err(CommitError::Conflict));
+    claim(LAMP, Some(&first), &first).await.unwrap();
+    claim(LAMP, Some(&first), &second).await.unwrap();
+    assert_eq!(certificates::device_of(&room.store, &first), Ok(None));
+    assert_eq!(certificates::device_of(&room.store, &second), Ok(Some(LAMP)));
+    commit(&room, |batch| devices::remove(&room.store, batch, BOB, LAMP).unwrap()).await.unwrap();
+    assert_eq!(certificates::device_of(&room.store, &second), Ok(None));
+    assert_eq!(certificates::of(&room.store, LAMP), Ok(None));
 }
