@@ -4,6 +4,7 @@ mod connect;
 mod frame;
 mod generate;
 mod limits;
+mod norms;
 mod properties;
 mod publish;
 mod round_trip;

@@ -33,7 +33,7 @@ fn an_acknowledgement_may_leave_out_success_and_an_empty_section() {
 }
 
 #[test]
-fn an_acknowledgement_has_the_reasons_of_its_type() {
+fn v5_3_4_2_1_v5_3_5_2_1_v5_3_6_2_1_v5_3_7_2_1_acknowledgements_have_their_own_reasons() {
     let publishing = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
     let releasing = [0x00, 0x92];
     for first in FIRST {
@@ -53,7 +53,7 @@ fn a_disconnect_before_mqtt_5_is_empty() {
 }
 
 #[test]
-fn a_disconnect_says_why() {
+fn v5_3_14_2_1_a_disconnect_has_its_own_reasons() {
     let reason = |body: &str| {
         decoded(Version::V5, &frame(0xE0, body), |packet| {
             let Packet::Disconnect(disconnect) = packet else { panic!("{packet:?}") };

@@ -40,14 +40,14 @@ fn every_field_of_a_connect_is_read() {
 }
 
 #[test]
-fn another_protocol_name_is_not_mqtt() {
+fn mqtt_3_1_2_1_another_protocol_name_is_not_mqtt() {
     for name in ["0000", "0003'MQT'", "0004'mqtt'", "0004'MQTU'", "0005'MQTTT'", "0006'MQIsdq'"] {
         connect_is(&format!("{name} 04 02 003C 0001'a'"), Err(DecodeError::ProtocolName));
     }
 }
 
 #[test]
-fn an_unknown_level_is_answered_with_return_code_1() {
+fn mqtt_3_1_2_2_an_unknown_level_is_answered_with_return_code_1() {
     for (name, level) in [("0004'MQTT'", 3), ("0004'MQTT'", 6), ("0006'MQIsdp'", 4)] {
         let error = DecodeError::ProtocolLevel(level);
         connect_is(&format!("{name} {level:02x} 02 003C 0001'a'"), Err(error));
@@ -58,7 +58,7 @@ fn an_unknown_level_is_answered_with_return_code_1() {
 }
 
 #[test]
-fn the_reserved_flag_is_0_from_mqtt_3_1_1_on() {
+fn mqtt_3_1_2_3_the_reserved_flag_is_0_from_mqtt_3_1_1_on() {
     connect_is(&v3("03 003C 0001'a'"), Err(DecodeError::ReservedBit));
     connect_is(&v5("03 003C 00 0001'a'"), Err(DecodeError::ReservedBit));
     connect_is("0006'MQIsdp'03 03 003C 0001'a'", Ok(()));
@@ -71,7 +71,7 @@ fn header_flags_of_a_connect_are_0_from_mqtt_3_1_1_on() {
 }
 
 #[test]
-fn will_bits_without_a_will_are_malformed() {
+fn mqtt_3_1_2_11_and_13_and_14_and_15_will_bits_need_a_will_and_a_qos_that_exists() {
     for flags in ["0A", "12", "22"] {
         connect_is(&v3(&format!("{flags} 003C 0001'a'")), Err(DecodeError::WillFlags));
     }
@@ -87,7 +87,7 @@ fn a_will_topic_is_a_valid_name() {
 }
 
 #[test]
-fn a_password_needs_a_user_name_before_mqtt_5() {
+fn v311_3_1_2_22_a_password_needs_a_user_name_before_mqtt_5() {
     let error = DecodeError::PasswordWithoutUsername;
     connect_is(&v3("42 003C 0001'a' 0001'p'"), Err(error));
     connect_is(&v5("42 003C 00 0001'a' 0001'p'"), Ok(()));
@@ -103,7 +103,7 @@ fn a_password_is_any_bytes_and_may_be_empty() {
 }
 
 #[test]
-fn an_empty_client_id_needs_a_clean_session_before_mqtt_5() {
+fn v311_3_1_3_7_and_8_an_empty_client_id_needs_a_clean_session_before_mqtt_5() {
     connect_is(&v3("02 003C 0000"), Ok(()));
     connect_is(&v3("00 003C 0000"), Err(DecodeError::ClientId));
     connect_is(&v5("00 003C 00 0000"), Ok(()));
@@ -152,7 +152,7 @@ fn properties_of_a_connect_have_allowed_values() {
 }
 
 #[test]
-fn the_first_packet_is_a_connect() {
+fn mqtt_3_1_0_1_the_first_packet_is_a_connect() {
     for packet_type in [2_u8, 3, 8, 12, 14] {
         let found = decode_connect(&frame(packet_type << 4, "")).map(|_| ());
         assert_eq!(found, Err(DecodeError::UnexpectedPacket(packet_type)));

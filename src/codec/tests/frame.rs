@@ -23,7 +23,7 @@ fn a_length_of_five_bytes_is_malformed() {
 }
 
 #[test]
-fn a_length_in_a_longer_form_than_needed_is_malformed() {
+fn v5_1_5_5_1_a_length_in_a_longer_form_than_needed_is_malformed() {
     for long in ["C0 80 00", "30 FF 00", "30 80 80 00", "30 81 80 80 00"] {
         let found = frame_len(&bytes(long), PACKET_BYTES_MAX);
         assert_eq!(found, Err(DecodeError::VariableByteInteger), "{long}");
@@ -57,7 +57,7 @@ fn packet_type_0_does_not_exist_and_15_only_in_mqtt_5() {
 }
 
 #[test]
-fn header_flags_are_those_of_the_type() {
+fn v311_2_2_2_1_and_2_v5_2_1_3_1_header_flags_are_those_of_the_type() {
     let strict = [Version::V311, Version::V5];
     for packet_type in 2..=15_u8 {
         let Some(right) = PacketType::of_first_byte(packet_type << 4).map(PacketType::first_byte)

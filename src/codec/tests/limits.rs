@@ -89,14 +89,14 @@ fn a_client_id_has_at_most_256_bytes() {
 }
 
 #[test]
-fn an_alias_is_within_the_maximum() {
+fn v5_3_2_2_17_v5_3_3_2_9_and_12_every_alias_up_to_the_maximum_is_taken() {
     assert_eq!(limited(Version::V5, 0x30, "0001't' 03 23 000A"), Ok(()));
     let error = DecodeError::TopicAlias;
     assert_eq!(limited(Version::V5, 0x30, "0001't' 03 23 000B"), Err(error));
 }
 
 #[test]
-fn a_client_sends_no_subscription_id_with_a_message() {
+fn v5_3_3_4_6_a_client_sends_no_subscription_id_with_a_message() {
     let error = DecodeError::SubscriptionIdFromClient;
     assert_eq!(limited(Version::V5, 0x30, "0001't' 02 0B 01"), Err(error));
 }

@@ -19,12 +19,12 @@ fn a_payload_may_be_empty() {
 }
 
 #[test]
-fn qos_3_does_not_exist() {
+fn mqtt_3_3_1_4_qos_3_does_not_exist() {
     refused(&ALL, 0x36, "0001'a' 0001 00", DecodeError::QoS);
 }
 
 #[test]
-fn dup_belongs_to_qos_1_and_2() {
+fn mqtt_3_3_1_2_dup_belongs_to_qos_1_and_2() {
     refused(&[Version::V311, Version::V5], 0x38, "0001'a' 00", DecodeError::DupWithoutQos);
     taken(&ALL, 0x3A, "0001'a' 0001 00");
 }
@@ -36,7 +36,7 @@ fn a_packet_id_is_not_0() {
 }
 
 #[test]
-fn a_topic_name_has_no_wildcard() {
+fn mqtt_3_3_2_2_v311_4_7_1_1_v5_4_7_0_1_a_topic_name_has_no_wildcard() {
     for topic in ["0001'+'", "0001'#'", "0003'a+b'", "0003'a/#'"] {
         refused(&ALL, 0x30, &format!("{topic} 00"), DecodeError::TopicName);
     }
@@ -53,7 +53,7 @@ fn an_empty_topic_needs_an_alias() {
 }
 
 #[test]
-fn a_topic_alias_is_not_0() {
+fn v5_3_3_2_8_a_topic_alias_is_not_0() {
     refused(&[Version::V5], 0x30, "0001'a' 03 23 0000", DecodeError::TopicAlias);
     assert_eq!(DecodeError::TopicAlias.reason().byte(), 0x94);
 }
@@ -66,7 +66,7 @@ fn a_topic_is_clean_text() {
 }
 
 #[test]
-fn a_response_topic_is_a_valid_name() {
+fn v5_3_3_2_14_a_response_topic_is_a_valid_name() {
     taken(&[Version::V5], 0x30, "0001'a' 04 08 0001'r'");
     refused(&[Version::V5], 0x30, "0001'a' 04 08 0001'#'", DecodeError::TopicName);
     refused(&[Version::V5], 0x30, "0001'a' 03 08 0000", DecodeError::TopicName);

@@ -2,7 +2,7 @@ use super::*;
 use crate::codec::{ConnectReturnCode, ReasonCode};
 
 #[test]
-fn a_connack_has_one_flag() {
+fn v5_3_2_2_1_a_connack_has_one_flag() {
     taken(&MQTT3, 0x20, "01 00");
     taken(&[Version::V5], 0x20, "01 00 00");
     refused(&[Version::V311], 0x20, "02 00", DecodeError::ReservedBit);
@@ -11,7 +11,7 @@ fn a_connack_has_one_flag() {
 }
 
 #[test]
-fn a_refusal_keeps_no_session() {
+fn v311_3_2_2_4_v5_3_2_2_6_a_refusal_keeps_no_session() {
     refused(&[Version::V311], 0x20, "01 05", DecodeError::SessionPresent);
     refused(&[Version::V5], 0x20, "01 87 00", DecodeError::SessionPresent);
 }
@@ -27,7 +27,7 @@ fn return_codes_before_mqtt_5_are_0_to_5() {
 }
 
 #[test]
-fn a_connack_of_mqtt_5_has_its_own_reasons() {
+fn v5_3_2_2_8_a_connack_of_mqtt_5_has_its_own_reasons() {
     for code in [0x01, 0x7F, 0x8B, 0x8D, 0x96, 0x9E, 0xA0] {
         let body = format!("00 {code:02x} 00");
         refused(&[Version::V5], 0x20, &body, DecodeError::ReasonCode(code));

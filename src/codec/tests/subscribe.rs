@@ -18,7 +18,7 @@ fn a_subscribe_lists_its_filters_with_their_options() {
 }
 
 #[test]
-fn options_have_no_reserved_bit_and_no_third_handling() {
+fn v311_3_8_3_4_v5_3_8_3_5_options_have_no_reserved_bit() {
     for options in [0x04, 0x08, 0x10, 0x20, 0x40, 0x80] {
         let body = format!("0001 0001'a' {options:02x}");
         refused(&MQTT3, 0x82, &body, DecodeError::ReservedBit);
@@ -32,7 +32,7 @@ fn options_have_no_reserved_bit_and_no_third_handling() {
 }
 
 #[test]
-fn a_packet_that_lists_nothing_is_refused() {
+fn v311_3_8_3_3_v5_3_8_3_2_mqtt_3_10_3_2_a_packet_that_lists_nothing_is_refused() {
     for first in [0x82, 0xA2] {
         refused(&MQTT3, first, "0001", DecodeError::EmptyList);
         refused(&[Version::V5], first, "0001 00", DecodeError::EmptyList);
@@ -71,7 +71,7 @@ fn a_shared_filter_has_a_group_and_a_filter() {
 }
 
 #[test]
-fn a_shared_subscription_cannot_be_no_local() {
+fn v5_3_8_3_4_a_shared_subscription_cannot_be_no_local() {
     let body = "0001 00 000A'$share/g/t' 04";
     refused(&[Version::V5], 0x82, body, DecodeError::NoLocalOnShared);
 }
@@ -84,7 +84,7 @@ fn requests_and_answers_name_a_packet() {
 }
 
 #[test]
-fn a_suback_has_the_codes_of_its_version() {
+fn mqtt_3_9_3_2_a_suback_has_the_codes_of_its_version() {
     taken(&MQTT3, 0x90, "0001 00 01 02 80");
     refused(&MQTT3, 0x90, "0001 03", DecodeError::ReasonCode(0x03));
     refused(&MQTT3, 0x90, "0001 87", DecodeError::ReasonCode(0x87));
@@ -93,7 +93,7 @@ fn a_suback_has_the_codes_of_its_version() {
 }
 
 #[test]
-fn an_unsuback_before_mqtt_5_is_a_packet_id() {
+fn v5_3_11_3_2_an_unsuback_has_its_own_reasons_and_before_mqtt_5_none() {
     taken(&MQTT3, 0xB0, "0001");
     refused(&MQTT3, 0xB0, "0001 00", DecodeError::TrailingBytes);
     taken(&[Version::V5], 0xB0, "0001 00 00 11 80 83 87 8F 91");

@@ -36,7 +36,7 @@ fn a_filter_takes_what_the_standard_says() {
 }
 
 #[test]
-fn a_leading_wildcard_does_not_take_topics_of_the_server() {
+fn mqtt_4_7_2_1_a_leading_wildcard_does_not_take_topics_of_the_server() {
     let cases = [
         ("#", "$SYS/load", false),
         ("+/load", "$SYS/load", false),
@@ -63,7 +63,7 @@ fn a_name_has_no_wildcard_and_is_not_empty() {
 }
 
 #[test]
-fn wildcards_are_whole_levels_and_a_hash_is_the_last() {
+fn v311_4_7_1_2_and_3_v5_4_7_1_1_and_2_wildcards_are_whole_levels_and_a_hash_is_the_last() {
     for filter in ["#", "+", "a/#", "+/a/+", "/", "+/", "/#", "$SYS/#", "$share", "a/$share/b"] {
         assert!(valid_filter(filter), "{filter}");
     }
@@ -73,7 +73,7 @@ fn wildcards_are_whole_levels_and_a_hash_is_the_last() {
 }
 
 #[test]
-fn a_shared_filter_is_three_whole_parts() {
+fn v5_4_8_2_1_and_2_a_shared_filter_is_three_whole_parts() {
     for filter in ["$share/g/t", "$share/g/#", "$share/g//", "$share/g/$share/x/y"] {
         assert!(valid_filter(filter), "{filter}");
     }
@@ -82,6 +82,15 @@ fn a_shared_filter_is_three_whole_parts() {
     }
     assert_eq!(shared("$share/g/a/b"), Some(("g", "a/b")));
     assert_eq!(shared("a/b"), None);
+}
+
+#[test]
+fn mqtt_4_7_3_4_nothing_is_normalised_before_it_is_matched() {
+    let alike = [("e\u{301}", "é"), ("ACCOUNTS", "Accounts"), ("/finance", "finance"), ("ﬁ", "fi")];
+    for (filter, topic) in alike {
+        assert!(!matches(filter, topic) && !matches(topic, filter), "{filter} {topic}");
+        assert!(matches(filter, filter) && matches(topic, topic));
+    }
 }
 
 #[test]

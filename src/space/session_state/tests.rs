@@ -3,6 +3,7 @@ mod cuts;
 mod hostile;
 mod incoming;
 mod limits;
+mod norms;
 mod outgoing;
 mod resume;
 

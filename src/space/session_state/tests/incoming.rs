@@ -12,7 +12,7 @@ fn a_qos_1_message_is_acknowledged_once_it_is_accepted() {
 }
 
 #[test]
-fn a_qos_2_message_is_held_from_pubrec_to_pubrel() {
+fn v311_4_3_3_2_v5_4_3_3_8_and_10_and_11_and_12_a_qos_2_message_is_held_until_pubrel() {
     let mut told = Told::attached();
     let Told { session, effects } = &mut told;
     assert_eq!(session.publish(EXACTLY_ONCE, id(5), effects), Ok(Received::Fresh));
@@ -50,7 +50,7 @@ fn a_message_accepted_while_the_client_is_away_is_held() {
 }
 
 #[test]
-fn a_refused_message_frees_its_identifier() {
+fn v5_4_3_3_9_a_refused_message_frees_its_identifier() {
     let mut told = Told::attached();
     let Told { session, effects } = &mut told;
     session.publish(EXACTLY_ONCE, id(5), effects).unwrap();
@@ -75,7 +75,7 @@ fn a_pubrel_before_pubrec_is_out_of_turn() {
 }
 
 #[test]
-fn a_client_of_mqtt_5_keeps_to_the_receive_maximum() {
+fn v5_3_3_4_7_a_client_of_mqtt_5_keeps_to_the_receive_maximum() {
     let mut told = Told::attached();
     let Told { session, effects } = &mut told;
     for packet_id in 1..=20 {

@@ -91,7 +91,7 @@ fn what_waited_too_long_is_not_sent() {
 }
 
 #[test]
-fn an_expired_message_is_not_sent_and_a_living_one_says_what_it_has_left() {
+fn v5_3_3_2_5_and_6_an_expired_message_is_not_sent_and_a_living_one_says_what_it_has_left() {
     let mut told = Told::new(SessionLimits::default());
     told.session.deliver(expiring(1, 5_000), 0, &mut told.effects);
     told.session.deliver(expiring(2, 9_500), 0, &mut told.effects);
@@ -106,7 +106,7 @@ fn an_expired_message_is_not_sent_and_a_living_one_says_what_it_has_left() {
 }
 
 #[test]
-fn a_delivery_once_begun_goes_on_past_its_expiry() {
+fn v5_4_3_3_7_a_delivery_once_begun_goes_on_past_its_expiry() {
     let mut told = Told::attached();
     told.session.deliver(expiring(1, 5_000), 0, &mut told.effects);
     told.session.detach();
@@ -132,7 +132,7 @@ fn a_sweep_drops_what_expired_wherever_it_stands() {
 }
 
 #[test]
-fn a_packet_larger_than_the_client_takes_is_dropped_as_if_it_had_been_sent() {
+fn v5_3_1_2_27_and_28_a_packet_too_large_for_the_client_is_dropped() {
     let mut told = Told::new(SessionLimits::default());
     let small = Link { packet_bytes_max: 15, ..Link::new(Version::V5) };
     told.attach(small);

@@ -50,7 +50,7 @@ fn a_second_pubrec_is_answered_again() {
 }
 
 #[test]
-fn a_refused_message_is_dropped_and_its_identifier_free() {
+fn v5_4_4_0_2_a_refused_message_is_dropped_and_its_identifier_free() {
     let mut told = Told::attached();
     told.deliver(1, AT_LEAST_ONCE);
     told.deliver(2, EXACTLY_ONCE);
@@ -103,7 +103,7 @@ fn acknowledgements_of_nothing_are_harmless() {
 }
 
 #[test]
-fn an_identifier_in_use_is_not_given_again() {
+fn v311_2_3_1_4_v5_2_2_1_4_an_identifier_in_use_is_not_given_again() {
     let mut told = Told::attached();
     told.deliver(0, EXACTLY_ONCE);
     told.deliver(0, EXACTLY_ONCE);

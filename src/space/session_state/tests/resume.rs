@@ -12,7 +12,7 @@ fn what_waited_is_sent_in_its_order_when_the_client_comes() {
 }
 
 #[test]
-fn what_was_in_flight_is_sent_again_in_the_old_order_under_the_old_identifiers() {
+fn mqtt_3_3_1_1_mqtt_4_4_0_1_mqtt_4_6_0_1_what_was_in_flight_is_sent_again_in_the_old_order() {
     let mut told = Told::attached();
     told.deliver(1, AT_LEAST_ONCE);
     told.deliver(2, EXACTLY_ONCE);
@@ -38,7 +38,7 @@ fn a_second_connection_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn released_messages_are_released_again_in_the_order_of_their_pubrecs() {
+fn mqtt_4_6_0_4_released_messages_are_released_again_in_their_order() {
     let mut told = Told::attached();
     for number in 1..=3 {
         told.deliver(number, EXACTLY_ONCE);
