@@ -9,7 +9,6 @@ mod properties;
 mod publish;
 mod round_trip;
 mod server;
-mod smoke;
 mod subscribe;
 mod topic;
 

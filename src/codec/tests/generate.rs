@@ -325,7 +325,7 @@ fn auth() -> Any<Packet<'static>> {
 }
 
 /// Any packet of `version`.
-pub(super) fn packet(version: Version) -> Any<Packet<'static>> {
+fn packet(version: Version) -> Any<Packet<'static>> {
     let mqtt3 = prop_oneof![
         2 => connect(version),
         1 => connack(version),
