@@ -18,7 +18,7 @@ use std::sync::Arc;
 use ractor::ActorRef;
 
 use crate::kind::{FieldError, Kinds};
-use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props};
+use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, Value};
 use crate::stats::{Reading, StatsHandle};
 use crate::store::Store;
 use crate::supervision::permit::Permit;
@@ -147,6 +147,8 @@ pub enum DeviceEvent {
     Command(Arc<CommandMoved>),
     /// The device said that something happened.
     Happened(DeviceId, Name, Props),
+    /// Something was said on the device's topics: only for its owner's topic space.
+    Said(Arc<Said>),
     /// The device is no more.
     Removed(DeviceId),
 }
@@ -172,6 +174,57 @@ impl Changed {
         }
         let json = serde_json::to_string(&changes).ok()?.into();
         Some(Self { id, rev, changes, json })
+    }
+}
+
+/// What was said on a device's topics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// Which device.
+    pub id: DeviceId,
+    /// The topic below `devices/{id}/`.
+    pub leaf: &'static str,
+    /// The JSON that was said, without what the schema refused.
+    pub payload: bytes::Bytes,
+    /// What of it the device reports of itself.
+    pub reported: Props,
+}
+
+impl Said {
+    /// What the device said, if it can be understood.
+    fn by(id: DeviceId, report: &Report) -> Option<Self> {
+        let json = match report {
+            Report::State(props, _) => serde_json::to_vec(props),
+            Report::Telemetry(props, at_ms, _) => {
+                let mut said = props.clone();
+                if let Some(at_ms) = at_ms {
+                    said.set("ts".into(), Value::from(*at_ms));
+                }
+                serde_json::to_vec(&said)
+            }
+            Report::Refused(refused) => {
+                let reasons = refused.iter().map(|(name, why)| (name.clone(), Value::from(&**why)));
+                serde_json::to_vec(&reasons.collect::<Props>())
+            }
+            Report::Event(name, props) => {
+                let mut said = props.clone();
+                said.set("event".into(), Value::from(&**name));
+                serde_json::to_vec(&said)
+            }
+            Report::Garbage(_) => return None,
+        };
+        let (leaf, reported) = match report {
+            Report::State(props, _) => ("state", props.clone()),
+            Report::Telemetry(..) => ("telemetry", Props::new()),
+            Report::Refused(_) => ("refused", Props::new()),
+            Report::Event(..) | Report::Garbage(_) => ("event", Props::new()),
+        };
+        Some(Self { id, leaf, payload: json.ok()?.into(), reported })
+    }
+
+    /// What the house says to the device.
+    const fn to(id: DeviceId, payload: bytes::Bytes) -> Self {
+        Self { id, leaf: "set", payload, reported: Props::new() }
     }
 }
 

@@ -34,6 +34,7 @@ use crate::config::Config;
 use crate::devices::Devices;
 use crate::observe::metrics;
 use crate::sessions::Sessions;
+use crate::spaces::Spaces;
 use crate::stats::StatsHandle;
 use crate::store::Store;
 use crate::supervision::Tasks;
@@ -48,6 +49,8 @@ pub struct HttpFloor {
     pub auth: Auth,
     /// Reaches the people's sessions.
     pub sessions: Sessions,
+    /// Reaches the topic spaces.
+    pub spaces: Spaces,
     /// Reaches the devices.
     pub devices: Devices,
     /// Where accounts and devices are kept.

@@ -14,6 +14,7 @@ pub mod mqtt;
 pub mod session;
 pub mod sessions;
 pub mod space;
+pub mod spaces;
 
 pub mod device;
 pub mod devices;

@@ -10,8 +10,13 @@
 //! `contract` (all pure); `wire` moves bytes, `login` opens, `connection` runs, `sweep`
 //! notices who fell silent.
 
+pub mod aliases;
+pub mod client;
+mod client_link;
 pub mod connection;
 pub mod contract;
+mod device_link;
+pub mod fatal;
 pub mod login;
 mod peer;
 pub mod protocol;
@@ -26,7 +31,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::codec;
 use crate::device::LinkId;
 use crate::devices::Devices;
+use crate::sessions::Sessions;
+use crate::spaces::Spaces;
 use crate::store::Store;
+use crate::supervision::Tasks;
 
 /// What every connection needs of the floors below it, and the limits it keeps.
 pub struct MqttFloor {
@@ -34,13 +42,20 @@ pub struct MqttFloor {
     pub devices: Devices,
     /// Where credentials are kept.
     pub store: Store,
+    /// Reaches the topic spaces.
+    pub spaces: Spaces,
+    /// Reaches the sessions, and runs what clients ask of devices.
+    pub commands: Arc<(Sessions, Tasks)>,
+    /// Into whose space a client without credentials comes; nobody's, if there is none.
+    pub anonymous_user: Option<String>,
     /// Who fell silent.
     pub sweep: Arc<sweep::Sweep>,
     /// What a connection may take.
     pub limits: MqttLimits,
     /// Filters to which nobody may subscribe, by the letter.
     pub refused_filters: Arc<[String]>,
-    links: AtomicU64,
+    /// Numbers the links.
+    pub links: AtomicU64,
 }
 
 /// What a connection may take.
@@ -60,6 +75,9 @@ pub struct MqttLimits {
     pub receive_maximum: u16,
     /// Messages that may be under way to its actor.
     pub permits_max: u32,
+    /// Packets to a topic space's client that may wait for its socket: what `QoS` 0 may fill, and room
+    /// for acknowledgements and what is in flight.
+    pub client_outbox_max: usize,
     /// Seconds that a peer may leave its socket full.
     pub write_s_max: u32,
     /// Milliseconds that a refused client waits for the answer, whatever was wrong.
@@ -76,6 +94,7 @@ impl Default for MqttLimits {
             keepalive_s_max: 1_200,
             receive_maximum: 20,
             permits_max: 32,
+            client_outbox_max: 2_200,
             write_s_max: 15,
             refusal_delay_ms: 500,
         }
@@ -83,18 +102,6 @@ impl Default for MqttLimits {
 }
 
 impl MqttFloor {
-    /// Puts the floor together.
-    #[must_use]
-    pub const fn new(
-        devices: Devices,
-        store: Store,
-        sweep: Arc<sweep::Sweep>,
-        limits: MqttLimits,
-        refused_filters: Arc<[String]>,
-    ) -> Self {
-        Self { devices, store, sweep, limits, refused_filters, links: AtomicU64::new(0) }
-    }
-
     fn next_link(&self) -> LinkId {
         LinkId(self.links.fetch_add(1, Ordering::Relaxed))
     }

@@ -6,6 +6,7 @@
 //! │ ├ store              the writer: group commit
 //! │ └ stats              telemetry in, history out
 //! ├ devices              one device actor per live device
+//! ├ spaces               the bell of the topic spaces; a cell per user with an MQTT client
 //! ├ sessions             one session actor per user with a tab open, or with work in hand
 //! └ doors                one for one
 //!   ├ sweep              notices who fell silent
@@ -40,12 +41,22 @@ use crate::mqtt::{MqttFloor, MqttLimits, Peer, connection};
 use crate::session::actor::SessionFloor;
 use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
+use crate::space::session_state::SessionLimits;
+use crate::space::{RetainedLimits, SpaceLimits};
+use crate::spaces::{self, SpaceFloor, Spaces};
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
 use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster, Tasks};
 
 /// How long the store may take to write what waits for it.
 const STORE_STOP_WITHIN: Duration = Duration::from_secs(12);
+
+/// Locks over which the look-up of topic spaces is spread.
+const SPACE_SHARDS: usize = 64;
+
+/// Packets to a client that may wait beside what `QoS` 0 may fill: acknowledgements of what it may have
+/// under way, what is in flight to it, and its subscriptions' answers.
+const CLIENT_OUTBOX_SPARE: usize = 1_200;
 
 /// How long a door may take to see everybody out.
 const DOOR_STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -57,6 +68,8 @@ pub struct House {
     pub view: HouseView,
     /// Reaches the devices.
     pub devices: Devices,
+    /// Reaches the topic spaces.
+    pub spaces: Spaces,
     /// Reaches the sessions.
     pub sessions: Sessions,
     /// The store.
@@ -114,18 +127,24 @@ impl House {
             ChildSpec::room("memory", vec![store_spec(writer), stats_spec(&stats)], intensity);
         // Signing needs a key, which the first start has to write: so the writer comes first.
         let devices = devices(&config, kinds, &store, &stats);
-        let sessions = sessions(&config, &devices, &store);
+        let spaces = spaces(&config, &devices, &store);
+        let sessions = sessions(&config, &devices, &spaces, &store);
         let sweep = Arc::new(Sweep::default());
         let (http_address, mqtt_address) = (sockets.http.local_addr()?, sockets.mqtt.local_addr()?);
         let view = HouseView::default();
-        view.houses(devices.clone(), sessions.clone());
-        let mqtt = Arc::new(MqttFloor::new(
-            devices.clone(),
-            store.clone(),
-            sweep.clone(),
-            mqtt_limits(&config),
-            config.mqtt.refused_filters.clone().into(),
-        ));
+        view.houses(devices.clone(), spaces.clone(), sessions.clone());
+        let commands = Tasks::new("mqtt commands", config.spaces.commands_max);
+        let mqtt = Arc::new(MqttFloor {
+            devices: devices.clone(),
+            store: store.clone(),
+            spaces: spaces.clone(),
+            commands: Arc::new((sessions.clone(), commands)),
+            anonymous_user: config.mqtt.anonymous_user.clone(),
+            sweep: sweep.clone(),
+            limits: mqtt_limits(&config),
+            refused_filters: config.mqtt.refused_filters.clone().into(),
+            links: AtomicU64::new(0),
+        });
         let mqtt_door = MqttDoor {
             socket: Arc::new(sockets.mqtt),
             floor: mqtt,
@@ -139,6 +158,7 @@ impl House {
             view: view.clone(),
             mqtt_port: mqtt_address.port(),
             devices: devices.clone(),
+            spaces: spaces.clone(),
             sessions: sessions.clone(),
             store: store.clone(),
             stats: stats.clone(),
@@ -158,6 +178,7 @@ impl House {
         let children = vec![
             memory.stop_within(STORE_STOP_WITHIN),
             devices.directory().spec(),
+            spaces_spec(&spaces),
             sessions.directory().spec(),
             doors.stop_within(DOOR_STOP_WITHIN),
         ];
@@ -165,8 +186,9 @@ impl House {
         let rooms = vec![("memory", memory_view), ("doors", doors_view)];
         view.stands(root.roster(), rooms.clone());
         wake_who_has_work(&devices, &store).await?;
+        spaces.wake()?;
         let (http, mqtt) = (http_address, mqtt_address);
-        Ok(Self { root, view, devices, sessions, store, stats, rooms, http, mqtt })
+        Ok(Self { root, view, devices, spaces, sessions, store, stats, rooms, http, mqtt })
     }
 
     /// The children of the root.
@@ -212,6 +234,15 @@ fn stats_spec(stats: &StatsHandle) -> ChildSpec {
     ChildSpec::new("stats", start).stop_within(STORE_STOP_WITHIN)
 }
 
+fn spaces_spec(spaces: &Spaces) -> ChildSpec {
+    let spaces = spaces.clone();
+    let start = move |parent| {
+        let spaces = spaces.clone();
+        async move { Ok(spaces::start(spaces, parent).await?) }
+    };
+    ChildSpec::new("spaces", start).stop_within(DOOR_STOP_WITHIN)
+}
+
 fn family(name: &'static str, children_max: usize, config: &Config) -> Family {
     Family {
         shards: config.supervision.shards,
@@ -236,12 +267,53 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
     Devices::new(Directory::new(family, start), floor, config.limits.call_ms_max)
 }
 
-fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
+fn spaces(config: &Config, devices: &Devices, store: &Store) -> Spaces {
+    let floor = SpaceFloor {
+        store: store.clone(),
+        devices: devices.clone(),
+        limits: Arc::new(space_limits(config)),
+        devices_max: config.limits.devices_max,
+    };
+    let family = family("spaces", config.limits.live_spaces_max, config);
+    // Where a supervisor is a queue, more of them help; here a shard is only a lock.
+    Spaces::new(floor, Family { shards: SPACE_SHARDS, ..family })
+}
+
+fn space_limits(config: &Config) -> SpaceLimits {
+    let Config { spaces, mqtt, .. } = config;
+    SpaceLimits {
+        refused_filters: mqtt.refused_filters.clone().into(),
+        sessions_max: spaces.sessions_max,
+        subscriptions_max: spaces.subscriptions_max,
+        session_expiry_s_max: spaces.session_expiry_s_max,
+        retained: RetainedLimits {
+            messages_max: spaces.retained_messages_max,
+            bytes_max: spaces.retained_bytes_max,
+        },
+        session: SessionLimits {
+            in_flight_max: spaces.in_flight_max,
+            receive_maximum: mqtt.receive_maximum,
+            queue_messages_max: spaces.queue_messages_max,
+            queue_bytes_max: spaces.queue_bytes_max,
+            queue_age_ms_max: u64::from(spaces.queue_age_s_max) * 1_000,
+            ..SessionLimits::default()
+        },
+        unwritten_messages_max: spaces.unwritten_messages_max,
+        unwritten_bytes_max: spaces.unwritten_bytes_max,
+        client_rate_max: spaces.client_rate_max,
+        client_burst_max: spaces.client_burst_max,
+        space_rate_max: spaces.space_rate_max,
+        space_burst_max: spaces.space_burst_max,
+    }
+}
+
+fn sessions(config: &Config, devices: &Devices, spaces: &Spaces, store: &Store) -> Sessions {
     let neighbours = Neighbours::default();
     let floor = Arc::new(SessionFloor {
         neighbours: neighbours.clone(),
         grants_max: config.limits.grants_max,
         devices: devices.clone(),
+        spaces: spaces.clone(),
         store: store.clone(),
         devices_max: config.limits.devices_max,
         tabs_max: config.http.tabs_max,
@@ -289,6 +361,7 @@ fn mqtt_limits(config: &Config) -> MqttLimits {
         keepalive_s_max: mqtt.keepalive_s_max,
         receive_maximum: mqtt.receive_maximum,
         permits_max: mqtt.permits_max,
+        client_outbox_max: config.spaces.unwritten_messages_max + CLIENT_OUTBOX_SPARE,
         write_s_max: seconds(mqtt.write_stuck_s_max),
         ..MqttLimits::default()
     }
@@ -356,6 +429,7 @@ struct HttpDoor {
     view: HouseView,
     mqtt_port: u16,
     devices: Devices,
+    spaces: Spaces,
     sessions: Sessions,
     store: Store,
     stats: StatsHandle,
@@ -371,6 +445,7 @@ impl HttpDoor {
                     auth: Auth::open(&door.store, &door.config).await?,
                     sessions: door.sessions,
                     devices: door.devices,
+                    spaces: door.spaces,
                     store: door.store,
                     stats: door.stats,
                     sockets: tasks.clone(),

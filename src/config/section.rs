@@ -97,6 +97,25 @@ sections! {
         filters_max: usize = count(1..=65_535),
         permits_max: u32 = count(1..=65_535),
     }
+    /// Topic spaces: what one user's MQTT clients may hold and do.
+    spaces: Spaces {
+        sessions_max: usize = count(1..=100_000),
+        subscriptions_max: usize = count(1..=100_000),
+        session_expiry_s_max: u32 = count(0..=4_294_967_294),
+        retained_messages_max: usize = count(0..=1_000_000),
+        retained_bytes_max: usize = count(0..=KIB * MIB),
+        in_flight_max: u16 = count(1..=1_000),
+        queue_messages_max: usize = count(0..=1_000_000),
+        queue_bytes_max: usize = count(0..=KIB * MIB),
+        queue_age_s_max: u32 = count(1..=4_294_967_294),
+        unwritten_messages_max: usize = count(10..=1_000_000),
+        unwritten_bytes_max: usize = count(KIB..=KIB * MIB),
+        client_rate_max: u32 = count(1..=10_000_000),
+        client_burst_max: u32 = count(1..=10_000_000),
+        space_rate_max: u32 = count(1..=10_000_000),
+        space_burst_max: u32 = count(1..=10_000_000),
+        commands_max: usize = count(1..=1_000_000),
+    }
     /// Where everything that must survive is kept.
     store: Store {
         path: PathBuf = path(),
@@ -143,6 +162,7 @@ sections! {
         devices_max: usize = count(1..=1_000_000),
         live_devices_max: usize = count(1..=100_000_000),
         live_sessions_max: usize = count(1..=100_000_000),
+        live_spaces_max: usize = count(1..=100_000_000),
         grants_max: usize = count(0..=10_000),
         session_idle_s: Duration = seconds(0..=DAY_S),
         device_idle_s: Duration = seconds(0..=DAY_S),
@@ -185,11 +205,6 @@ impl Config {
                 mqtt.tls_listen.is_some(),
                 "mqtt.tls_listen",
                 "is not there yet: put a TLS-terminating proxy in front",
-            ),
-            (
-                mqtt.anonymous_user.is_some(),
-                "mqtt.anonymous_user",
-                "is not there yet: it comes with topic spaces",
             ),
             (
                 mqtt.connect_bytes_max > mqtt.packet_bytes_max,

@@ -37,7 +37,7 @@ fn other(key: &str, value: &Value) -> Value {
 }
 
 /// Keys of what is not there yet: setting them is an error, not a silent nothing.
-const NOT_YET: [&str; 2] = ["tls_listen", "anonymous_user"];
+const NOT_YET: [&str; 1] = ["tls_listen"];
 
 #[test]
 fn the_default_is_a_valid_configuration_with_the_promised_values() {

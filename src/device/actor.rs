@@ -21,7 +21,7 @@ use crate::store::{self, Batch};
 use super::state::{Change, DeviceEffect, DeviceState, Effects};
 use super::{
     Attached, DeviceError, DeviceEvent, DeviceFloor, DeviceMsg, DeviceRef, Link, LinkEnd, Patch,
-    ToLink, View,
+    Said, ToLink, View,
 };
 
 /// Starts the actor of device `id` under `supervisor`. It loads the device with its first message,
@@ -119,6 +119,10 @@ impl Running {
         let mut out = Effects::new();
         match message {
             DeviceMsg::Said(link, report, receipt) => {
+                if self.link.as_ref().is_some_and(|held| held.id == link) {
+                    let Shell { id, floor } = &self.shell;
+                    floor.watchers.tell_said(*id, || Said::by(*id, &report));
+                }
                 state.said(link, report, receipt, now_ms, &mut out);
             }
             DeviceMsg::Delivered(link, number) => state.delivered(link, number, now_ms, &mut out),
@@ -296,6 +300,10 @@ impl Running {
     }
 
     fn send(&self, message: ToLink) {
+        if let ToLink::Set(payload, _) = &message {
+            let Shell { id, floor } = &self.shell;
+            floor.watchers.tell_said(*id, || Some(Said::to(*id, payload.clone())));
+        }
         if let Some(link) = &self.link
             && link.outbox.push(message).is_err()
         {

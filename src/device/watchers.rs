@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{DeviceId, UserId};
 
-use super::DeviceEvent;
+use super::{DeviceEvent, Said};
 
 /// Locks that the table is spread over, so that two workers seldom want the same.
 const SHARDS: usize = 64;
@@ -71,6 +71,21 @@ impl Watchers {
             if !watcher.tell(event.clone()) {
                 self.keep(id, |(known, held)| known != key || !Arc::ptr_eq(held, watcher));
             }
+        }
+    }
+
+    /// Tells the owner's topic space what was said on the device's topics, if it hears the device.
+    pub fn tell_said(&self, id: DeviceId, said: impl FnOnce() -> Option<Said>) {
+        let find = |shard: &mut Shard| {
+            let watchers = shard.get(&id)?;
+            let space = watchers.iter().find(|(key, _)| matches!(key, WatchKey::Space(_)));
+            space.cloned()
+        };
+        let Some((key, watcher)) = self.with(id, find) else { return };
+        if let Some(said) = said()
+            && !watcher.tell(DeviceEvent::Said(Arc::new(said)))
+        {
+            self.keep(id, |(known, held)| *known != key || !Arc::ptr_eq(held, &watcher));
         }
     }
 

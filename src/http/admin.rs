@@ -12,6 +12,7 @@ use serde_json::{Value as JsonValue, json};
 use crate::devices::Devices;
 use crate::observe::{log_tail, metrics};
 use crate::sessions::Sessions;
+use crate::spaces::Spaces;
 use crate::supervision::{ChildInfo, ChildStatus, RoomView, Roster};
 
 use super::Floor;
@@ -31,7 +32,7 @@ struct Inner {
     open: AtomicBool,
     root: OnceLock<Roster>,
     rooms: OnceLock<Vec<(&'static str, RoomView)>>,
-    families: OnceLock<(Devices, Sessions)>,
+    families: OnceLock<(Devices, Spaces, Sessions)>,
 }
 
 impl HouseView {
@@ -43,8 +44,8 @@ impl HouseView {
     }
 
     /// The families whose actors are shown.
-    pub fn houses(&self, devices: Devices, sessions: Sessions) {
-        drop(self.inner.families.set((devices, sessions)));
+    pub fn houses(&self, devices: Devices, spaces: Spaces, sessions: Sessions) {
+        drop(self.inner.families.set((devices, spaces, sessions)));
     }
 
     /// The doors close.
@@ -66,8 +67,9 @@ impl HouseView {
         let rooms = self.inner.rooms.get().into_iter().flatten();
         let rooms = rooms.flat_map(|(name, view)| children(name, &view.roster()));
         let mut tree: Vec<JsonValue> = root.chain(rooms).collect();
-        if let Some((devices, sessions)) = self.inner.families.get() {
+        if let Some((devices, spaces, sessions)) = self.inner.families.get() {
             tree.extend(family("devices", devices.directory().snapshot()));
+            tree.extend(family("spaces", spaces.snapshot()));
             tree.extend(family("sessions", sessions.directory().snapshot()));
         }
         tree

@@ -243,7 +243,16 @@ pub async fn end_client(
     kept.ok_or_else(Problem::not_found)?;
     let mut batch = Batch::new();
     credentials::remove_client(&mut batch, user, &label);
-    floor.store.commit(batch).await.map_err(store_fault)?;
+    let spaces = floor.spaces.clone();
+    // Told by whoever ends the write: a caller who goes away leaves no connection open.
+    let (done, written) = tokio::sync::oneshot::channel();
+    floor.store.commit_then(batch, move |ended| {
+        if ended.is_ok() {
+            spaces.revoke(user, &label);
+        }
+        drop(done.send(ended));
+    });
+    written.await.map_err(store_fault)?.map_err(store_fault)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,38 +1,40 @@
-//! A connection: moves bytes between a device and its actor.
+//! A connection: moves bytes between a device and its actor, or a client and its topic space.
 //!
 //! - Process: one task per connection.
-//! - Supervised by: the connection tasks of `doors`; never restarted, the device reconnects.
-//! - Takes: bytes from the peer, [`ToLink`](crate::device::ToLink) from the device's actor.
-//! - Tells: the device's actor, the peer.
-//! - Never: decides what a message means (`protocol`), or reads on while the actor is behind.
+//! - Supervised by: the connection tasks of `doors`; never restarted, the peer reconnects.
+//! - Takes: bytes from the peer; from the house [`ToLink`](crate::device::ToLink) or
+//!   [`ToClient`](crate::space::ToClient).
+//! - Tells: the device's actor or the user's topic space; the peer.
+//! - Never: decides what a message means (`protocol`, `client`), or reads on while the house is
+//!   behind.
+//!
+//! What is the same for both is here; what differs is a [`Party`]: `device_link`, `client_link`.
 
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::device::{DeviceMsg, LinkEnd, Receipt, Report};
 use crate::observe::metrics;
-use crate::supervision::permit::{Permit, Permits};
 use crate::supervision::tasks::Cancel;
 
+use super::fatal::Fatal;
 use super::login::{self, Opened, Refused};
-use super::protocol::{Fatal, Said};
 use super::sweep::{Pulse, keep_alive_ticks, ticks};
-use super::wire::{Scratch, UNSENT_BYTES_MAX, Wire, with_scratch};
+use super::wire::{Scratch, Wire, with_scratch};
 use super::{MqttFloor, Peer};
-use crate::codec::{PacketType, frame_len};
+use crate::codec::{ReasonCode, frame_len};
 
 /// How long a peer may take to read the last word.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-enum End {
-    /// The device said goodbye.
+pub(super) enum End {
+    /// The peer said goodbye.
     #[error("disconnected")]
     Goodbye,
     /// The peer closed without a word.
@@ -44,7 +46,7 @@ enum End {
     /// Nothing was heard for one and a half times the keep-alive, or nothing read for too long.
     #[error("silent for too long")]
     Silent,
-    /// The device's actor is gone.
+    /// The device's actor, or the user's space, is gone.
     #[error("its actor ended")]
     Orphaned,
     /// The house closes.
@@ -53,6 +55,17 @@ enum End {
     /// A rule was broken, or the house ends the link.
     #[error("{0}")]
     Fatal(#[from] Fatal),
+}
+
+impl End {
+    /// Whether the peer broke off: what it wanted said then is said.
+    pub(super) const fn is_the_peers(&self) -> bool {
+        match self {
+            Self::Closed | Self::Broken(_) | Self::Silent | Self::Orphaned => true,
+            Self::Goodbye | Self::Closing => false,
+            Self::Fatal(fatal) => !fatal.is_ours(),
+        }
+    }
 }
 
 /// Runs a connection from its first byte to its last.
@@ -70,16 +83,20 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(opened) = opened else { return };
     metrics().mqtt_connects.inc();
     metrics().mqtt_links.inc();
-    let permits = Permits::new(floor.limits.permits_max);
-    let bytes_max = floor.limits.packet_bytes_max;
     let write_ticks = ticks(floor.limits.write_s_max);
     drop(floor);
-    let alive_ticks = keep_alive_ticks(opened.keep_alive_s);
-    let mut open_link = OpenLink { opened, permits, permit: None, written: None, bytes_max };
-    let mut line = Line { wire, pulse, cancel, alive_ticks, write_ticks, stuck: false };
-    line.alive(open_link.opened.keep_alive_s);
-    let end = poll_fn(|cx| line.poll(cx, &mut open_link)).await;
-    Box::pin(line.close(open_link, end)).await;
+    let line = Line { wire, pulse, cancel, alive_ticks: 0, write_ticks, stuck: false };
+    match opened {
+        Opened::Device(link) => Box::pin(serve(line, *link)).await,
+        Opened::Client(link) => Box::pin(serve(line, *link)).await,
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>, mut link: impl Party) {
+    line.alive_ticks = keep_alive_ticks(link.keep_alive_s());
+    line.alive(link.keep_alive_s());
+    let end = poll_fn(|cx| line.poll(cx, &mut link)).await;
+    Box::pin(line.close(link, end)).await;
 }
 
 async fn open<S: AsyncRead + AsyncWrite + Unpin>(
@@ -112,17 +129,6 @@ fn count_refusal(refused: &Refused) {
     tracing::debug!(%refused, "connection not opened");
 }
 
-/// A link and what it holds of the house.
-struct OpenLink {
-    opened: Opened,
-    permits: Permits,
-    /// For the next message, acquired before it is read.
-    permit: Option<Permit>,
-    /// The `set` message that counts as delivered once it is written.
-    written: Option<u64>,
-    bytes_max: u32,
-}
-
 /// The line it hangs on.
 struct Line<S> {
     wire: Wire<S>,
@@ -134,11 +140,11 @@ struct Line<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
-    fn poll(&mut self, cx: &mut Context<'_>, link: &mut OpenLink) -> Poll<End> {
+    fn poll(&mut self, cx: &mut Context<'_>, link: &mut impl Party) -> Poll<End> {
         with_scratch(|scratch| match self.poll_turn(cx, link, scratch) {
             Poll::Ready(Err(end)) => {
                 if let End::Fatal(fatal) = &end {
-                    link.opened.protocol.farewell(fatal, &mut scratch.output);
+                    link.farewell(fatal.reason(), &mut scratch.output);
                 }
                 // What is not written at once is not worth waiting for.
                 let _unsent = self.wire.poll_send(cx, &mut scratch.output);
@@ -153,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     fn poll_turn(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut OpenLink,
+        link: &mut impl Party,
         scratch: &mut Scratch,
     ) -> Poll<Result<std::convert::Infallible, End>> {
         loop {
@@ -161,10 +167,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 return Poll::Ready(Err(End::Closing));
             }
             if self.pulse.is_over(cx.waker()) {
-                if link.permit.is_some() || self.stuck {
+                if link.is_ready() || self.stuck {
                     return Poll::Ready(Err(End::Silent));
                 }
-                self.alive(link.opened.keep_alive_s); // it is the house that does not listen
+                self.alive(link.keep_alive_s()); // it is the house that does not listen
             }
             if !self.stuck {
                 link.down(cx, &mut scratch.output)?;
@@ -177,16 +183,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 return Poll::Pending;
             }
             if std::mem::take(&mut self.stuck) {
-                self.alive(link.opened.keep_alive_s);
+                self.alive(link.keep_alive_s());
                 continue;
             }
             link.was_written();
-            if link.poll_permit(cx).is_pending() {
+            if link.poll_ready(cx).is_pending() {
                 return Poll::Pending;
             }
             match self.wire.poll_take(cx, scratch, |bytes, out| link.up(bytes, out))? {
                 Poll::Ready(0) => return Poll::Ready(Err(End::Closed)),
-                Poll::Ready(_) => self.alive(link.opened.keep_alive_s),
+                Poll::Ready(_) => self.alive(link.keep_alive_s()),
                 Poll::Pending if scratch.output.is_empty() => return Poll::Pending,
                 Poll::Pending => {}
             }
@@ -201,103 +207,62 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         }
     }
 
-    /// Ends the link: the device's will if it did not say goodbye, then the news.
-    async fn close(mut self, mut link: OpenLink, end: End) {
+    /// Ends the connection: the house is told, and the peer, if it is the house that closes.
+    async fn close(mut self, mut link: impl Party, end: End) {
         metrics().mqtt_links.dec();
-        tracing::debug!(link = link.opened.link.0, %end, "connection closed");
-        let Opened { device, link: id, protocol, .. } = &mut link.opened;
-        let wanted = !matches!(end, End::Goodbye | End::Closing | End::Fatal(Fatal::Ended(_)));
-        if wanted && let Some(will) = protocol.take_will() {
-            let receipt = Receipt::silent(link.permits.acquire().await);
-            drop(device.cast(DeviceMsg::Said(*id, will, receipt)));
-        }
-        drop(device.cast(DeviceMsg::LinkLost(*id)));
+        tracing::debug!(%end, "connection closed");
+        link.lost(&end).await;
         let mut last = Vec::new();
         if matches!(end, End::Closing) {
-            protocol.farewell(&Fatal::Ended(LinkEnd::ShuttingDown), &mut last);
+            link.farewell(ReasonCode::SERVER_SHUTTING_DOWN, &mut last);
         }
         drop(tokio::time::timeout(FAREWELL_WITHIN, self.wire.close(&last)).await);
     }
 }
 
-impl OpenLink {
-    /// Carries out what the actor sent, as long as there is room for the bytes.
-    fn down(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Result<(), End> {
-        while out.len() < UNSENT_BYTES_MAX {
-            match self.opened.inbox.poll_recv(cx) {
-                Poll::Ready(Some(message)) => {
-                    let written = self.opened.protocol.send(message, out)?;
-                    self.written = written.or(self.written);
-                }
-                Poll::Ready(None) => return Err(End::Orphaned),
-                Poll::Pending => break,
-            }
-        }
-        Ok(())
-    }
+/// What hangs on a line: a device's link, or a client's.
+pub(super) trait Party {
+    /// Its keep-alive, in seconds; 0 is for ever.
+    fn keep_alive_s(&self) -> u16;
 
-    fn was_written(&mut self) {
-        if let Some(number) = self.written.take() {
-            self.tell(DeviceMsg::Delivered(self.opened.link, number));
-        }
-    }
+    /// Carries out what the house sent, as long as there is room for the bytes.
+    fn down(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Result<(), End>;
 
-    /// Nothing is read before there is a permit for the message that it may be.
-    fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.permit.is_none() {
-            self.permit = Some(ready!(self.permits.poll_acquire(cx)));
-        }
-        Poll::Ready(())
-    }
+    /// All that was put out is with the peer's socket.
+    fn was_written(&mut self);
 
-    /// Takes whole packets off `bytes`, as long as there are permits for messages; says how many
-    /// bytes they were.
-    fn up(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, End> {
-        let mut used = 0;
-        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            let length = frame_len(rest, self.bytes_max).map_err(Fatal::from)?;
-            let Some(frame) = length.and_then(|length| rest.get(..length)) else { break };
-            let is_message = frame.first().is_some_and(|first| {
-                PacketType::of_first_byte(*first) == Some(PacketType::Publish)
-            });
-            if is_message && self.permit.is_none() {
-                self.permit = self.permits.try_acquire();
-                if self.permit.is_none() {
-                    break;
-                }
-            }
-            let said = self.opened.protocol.take(frame, out)?;
-            used += frame.len();
-            self.pass_on(said)?;
-        }
-        Ok(used)
-    }
+    /// Waits until the house can take another message.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    fn pass_on(&mut self, said: Said) -> Result<(), End> {
-        let link = self.opened.link;
-        match said {
-            Said::Nothing => {}
-            Said::Report(report, token) => {
-                metrics().mqtt_received.inc();
-                if matches!(report, Report::Garbage(_)) {
-                    metrics().mqtt_dropped_contract.inc();
-                }
-                let Some(permit) = self.permit.take() else { return Ok(()) };
-                let receipt = match token {
-                    Some(token) => Receipt::wanted(permit, token, self.opened.answers.clone()),
-                    None => Receipt::silent(permit),
-                };
-                self.tell(DeviceMsg::Said(link, report, receipt));
-            }
-            Said::Listens(listens) => self.tell(DeviceMsg::Listens(link, listens)),
-            Said::Delivered(number) => self.tell(DeviceMsg::Delivered(link, number)),
-            Said::Goodbye => return Err(End::Goodbye),
-        }
-        Ok(())
-    }
+    /// Whether the house could take another message when it was last looked at.
+    fn is_ready(&self) -> bool;
 
-    /// An actor that is gone is noticed at the inbox.
-    fn tell(&self, message: DeviceMsg) {
-        drop(self.opened.device.cast(message));
+    /// Takes whole packets off `bytes`, as long as the house can take them; says how many bytes they
+    /// were.
+    fn up(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, End>;
+
+    /// Says why the connection is closed, to a peer whose version has words for it.
+    fn farewell(&self, reason: ReasonCode, out: &mut Vec<u8>);
+
+    /// The connection is over: tells the house.
+    async fn lost(&mut self, end: &End);
+}
+
+/// Gives `take` the whole packets at the front of `bytes`, until it takes no more; says how many
+/// bytes it took.
+pub(super) fn frames(
+    bytes: &[u8],
+    bytes_max: u32,
+    mut take: impl FnMut(&[u8]) -> Result<bool, End>,
+) -> Result<usize, End> {
+    let mut used = 0;
+    while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+        let length = frame_len(rest, bytes_max).map_err(Fatal::from)?;
+        let Some(frame) = length.and_then(|length| rest.get(..length)) else { break };
+        if !take(frame)? {
+            break;
+        }
+        used += frame.len();
     }
+    Ok(used)
 }

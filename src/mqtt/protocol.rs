@@ -3,57 +3,20 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use crate::device::{LinkEnd, Report, ToLink};
+use crate::device::{Report, ToLink};
 use crate::kind::Kind;
 use crate::model::DeviceId;
 
+use super::aliases::Aliases;
+use super::fatal::Fatal;
 use super::{MqttLimits, contract};
 use crate::codec::{
-    Ack, Connect, DecodeError, Disconnect, Encoder, Packet, Publish, QoS, ReasonCode, ReasonCodes,
-    Suback, Subscribe, Unsuback, Unsubscribe, Version, topic,
+    Ack, Connect, Disconnect, Encoder, Packet, Publish, QoS, ReasonCode, ReasonCodes, Suback,
+    Subscribe, Unsuback, Unsubscribe, Version, topic,
 };
 
 /// The bit of an acknowledgement's token that says: answer PUBREC, not PUBACK.
 const EXACTLY_ONCE: u32 = 1 << 16;
-
-/// Why a connection is closed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fatal {
-    /// A packet broke a rule.
-    #[error("{0}")]
-    Packet(#[from] DecodeError),
-    /// A topic outside the device's own.
-    #[error("a topic that is not the device's own")]
-    Forbidden,
-    /// A packet that does not belong here.
-    #[error("an unexpected packet")]
-    Unexpected,
-    /// More messages unacknowledged than the server takes.
-    #[error("too many messages unacknowledged")]
-    TooManyInFlight,
-    /// A topic alias that was never given a topic.
-    #[error("an unknown topic alias")]
-    UnknownAlias,
-    /// The house ends the link.
-    #[error("the server ended the link: {0:?}")]
-    Ended(LinkEnd),
-}
-
-impl Fatal {
-    /// What a v5 peer is told.
-    #[must_use]
-    pub const fn reason(&self) -> ReasonCode {
-        match self {
-            Self::Packet(error) => error.reason(),
-            Self::Forbidden | Self::Ended(LinkEnd::Revoked) => ReasonCode::NOT_AUTHORIZED,
-            Self::Unexpected => ReasonCode::PROTOCOL_ERROR,
-            Self::TooManyInFlight => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
-            Self::UnknownAlias => ReasonCode::TOPIC_ALIAS_INVALID,
-            Self::Ended(LinkEnd::TakenOver) => ReasonCode::SESSION_TAKEN_OVER,
-            Self::Ended(LinkEnd::ShuttingDown) => ReasonCode::SERVER_SHUTTING_DOWN,
-        }
-    }
-}
 
 /// What a packet means to the device's actor.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +51,7 @@ pub struct Protocol {
     unacknowledged: u16,
     /// Messages at `QoS` 2 that are acknowledged by PUBREC and wait for PUBREL.
     received: Vec<NonZeroU16>,
-    aliases: Vec<(NonZeroU16, Box<str>)>,
+    aliases: Aliases,
     will: Option<Report>,
 }
 
@@ -127,7 +90,7 @@ impl Protocol {
             on_its_way: None,
             unacknowledged: 0,
             received: Vec::new(),
-            aliases: Vec::new(),
+            aliases: Aliases::default(),
             will,
         })
     }
@@ -195,9 +158,9 @@ impl Protocol {
     }
 
     /// Says why the connection is closed, to a peer whose version has words for it.
-    pub fn farewell(&self, fatal: &Fatal, out: &mut Vec<u8>) {
+    pub fn farewell(&self, reason: ReasonCode, out: &mut Vec<u8>) {
         if self.is_v5() {
-            self.put(&Packet::Disconnect(Disconnect::new(fatal.reason())), out);
+            self.put(&Packet::Disconnect(Disconnect::new(reason)), out);
         }
     }
 
@@ -209,7 +172,7 @@ impl Protocol {
             self.put(&Packet::Pubrec(Ack::new(id, ReasonCode::SUCCESS)), out);
             return Ok(Said::Nothing);
         }
-        let topic = self.topic(publish)?;
+        let topic = self.aliases.topic(publish)?;
         let Some(leaf) = topic.strip_prefix(&*self.prefix) else {
             return self.forbidden(publish, out);
         };
@@ -225,21 +188,6 @@ impl Protocol {
             self.unacknowledged = self.unacknowledged.saturating_add(1);
         }
         Ok(Said::Report(report, token))
-    }
-
-    /// The message's topic, from the message or from its alias.
-    fn topic<'p>(&mut self, publish: &Publish<'p>) -> Result<std::borrow::Cow<'p, str>, Fatal> {
-        let Some(alias) = publish.properties.topic_alias else { return Ok(publish.topic.into()) };
-        let known = self.aliases.iter_mut().find(|(number, _)| *number == alias);
-        if publish.topic.is_empty() {
-            let (_, topic) = known.ok_or(Fatal::UnknownAlias)?;
-            return Ok(topic.to_string().into());
-        }
-        match known {
-            Some((_, topic)) => *topic = publish.topic.into(),
-            None => self.aliases.push((alias, publish.topic.into())),
-        }
-        Ok(publish.topic.into())
     }
 
     /// A topic outside the device's own: v5 has a reason code for it, 3.1.1 only the door.

@@ -181,6 +181,14 @@ series! {
     mqtt_dropped_contract: Counter = "hearth_mqtt_dropped_total{reason=\"contract\"}",
     /// Messages dropped, by reason: they break the contract, or a queue was full.
     mqtt_dropped_queue: Counter = "hearth_mqtt_dropped_total{reason=\"queue\"}",
+    /// MQTT messages that were dropped, by reason.
+    mqtt_dropped_expired: Counter = "hearth_mqtt_dropped_total{reason=\"expired\"}",
+    /// MQTT messages that were dropped, by reason.
+    mqtt_dropped_retained: Counter = "hearth_mqtt_dropped_total{reason=\"retained_full\"}",
+    /// MQTT connections that the server ended, by reason.
+    mqtt_slow: Counter = "hearth_mqtt_ended_total{reason=\"slow\"}",
+    /// MQTT connections that the server ended, by reason.
+    mqtt_too_fast: Counter = "hearth_mqtt_ended_total{reason=\"too_fast\"}",
     /// From a command's acceptance to the device's report that it is applied.
     command_applied: Histogram = "hearth_command_applied_seconds",
     /// Commands given up: failed or expired.

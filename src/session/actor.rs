@@ -18,6 +18,7 @@ use crate::devices::Devices;
 use crate::host::{now_ms, random_bytes, random_u64};
 use crate::kind::FieldError;
 use crate::model::{Device, DeviceId, Grant, Role, Scope, UserId};
+use crate::spaces::Spaces;
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
 
@@ -32,6 +33,8 @@ const TICK: Duration = Duration::from_secs(5);
 pub struct SessionFloor {
     /// Reaches the devices.
     pub devices: Devices,
+    /// Tells the user's topic space of new devices.
+    pub spaces: Spaces,
     /// Where lists and devices are kept.
     pub store: Store,
     /// Most devices a user may own.
@@ -79,7 +82,8 @@ struct Ear(ActorRef<SessionMsg>);
 
 impl Watcher for Ear {
     fn tell(&self, event: DeviceEvent) -> bool {
-        self.0.cast(SessionMsg::Device(event)).is_ok()
+        // People see what a device is, not what it said.
+        matches!(event, DeviceEvent::Said(_)) || self.0.cast(SessionMsg::Device(event)).is_ok()
     }
 }
 
@@ -355,6 +359,7 @@ impl Running {
         floor.store.commit(batch).await.map_err(not_stored)?;
         let view = floor.devices.show(&device);
         let json = view.to_json(Role::Owner);
+        floor.spaces.device_made(*user, id);
         self.watch(id).map_err(not_stored)?;
         if let Some(state) = &mut self.state {
             state.add(view, Grant::OWNER, now_ms);

@@ -205,7 +205,7 @@ impl SessionState {
                 let seq = self.next_seq();
                 self.tell_once(seq, *id, frame::event(seq, *id, name, props), now_ms);
             }
-            DeviceEvent::Command(_) | DeviceEvent::Happened(..) => {}
+            DeviceEvent::Command(_) | DeviceEvent::Happened(..) | DeviceEvent::Said(_) => {}
             DeviceEvent::Removed(id) => self.remove(*id, now_ms),
         }
     }

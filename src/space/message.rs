@@ -70,6 +70,18 @@ impl Message {
         Self { bytes, topic_bytes, properties_bytes, qos, retain, expires_at_ms }
     }
 
+    /// The same message, worth delivering for ever.
+    #[must_use]
+    pub fn without_expiry(self) -> Self {
+        Self { expires_at_ms: None, ..self }
+    }
+
+    /// The same message, no longer worth delivering at `expires_at_ms`.
+    #[must_use]
+    pub fn expiring_at(self, expires_at_ms: u64) -> Self {
+        Self { expires_at_ms: Some(expires_at_ms), ..self }
+    }
+
     /// The topic name.
     #[must_use]
     pub fn topic(&self) -> &str {

@@ -240,6 +240,14 @@ impl SessionState {
         Ok(())
     }
 
+    /// The identifiers that must survive: the last one given, those of released messages to the
+    /// client, and those of held messages from it.
+    #[must_use]
+    pub fn packet_ids(&self) -> (u16, Vec<NonZeroU16>, Vec<NonZeroU16>) {
+        let outgoing = &self.outgoing;
+        (outgoing.last_packet_id(), outgoing.released().collect(), self.incoming.held().collect())
+    }
+
     /// Messages waiting, without those in flight.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -57,11 +57,13 @@ pub enum Table {
     Retained = 48,
     /// user, client hash -> session of a topic space's client.
     SpaceSession = 49,
+    /// user, client hash, number -> message on its way to a topic space's client.
+    SpaceQueue = 50,
     /// key, index -> a piece of a value that is too large for one row. The writer's own.
     Part = 255,
 }
 
-const TABLES: [Table; 24] = [
+const TABLES: &[Table] = &[
     Table::Meta,
     Table::User,
     Table::UserName,
@@ -85,6 +87,7 @@ const TABLES: [Table; 24] = [
     Table::CertificateDevice,
     Table::Retained,
     Table::SpaceSession,
+    Table::SpaceQueue,
     Table::Part,
 ];
 
@@ -134,7 +137,7 @@ impl Key {
     #[must_use]
     pub fn table(&self) -> Option<Table> {
         let byte = self.0.first().copied()?;
-        TABLES.into_iter().find(|table| *table as u8 == byte)
+        TABLES.iter().copied().find(|table| *table as u8 == byte)
     }
 
     /// The fields after the table's byte, to be read in the order in which they were added.
@@ -266,7 +269,7 @@ mod tests {
 
     #[test]
     fn tables_sort_by_their_byte_and_are_known_again() {
-        for table in TABLES {
+        for table in TABLES.iter().copied() {
             assert_eq!(Key::new(table).id(7).table(), Some(table));
         }
         assert!(Key::new(Table::User).id(u64::MAX) < Key::new(Table::UserName));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{
     Ack, EncodeError, Encoder, MessageProperties, Packet, Publish, PublishProperties, QoS,
-    ReasonCode, SubscriptionIds,
+    ReasonCode, ReasonCodes, Suback, SubscriptionIds, Unsuback,
 };
 use crate::space::message::Message;
 
@@ -78,6 +78,10 @@ pub enum Outgoing {
     Pubrel(NonZeroU16, ReasonCode),
     /// A QoS 2 message from the client was released.
     Pubcomp(NonZeroU16, ReasonCode),
+    /// Subscriptions were made or refused, one by one.
+    Suback(NonZeroU16, Box<[ReasonCode]>),
+    /// Subscriptions were ended, one by one.
+    Unsuback(NonZeroU16, Box<[ReasonCode]>),
 }
 
 /// A message to be written.
@@ -127,6 +131,12 @@ impl Outgoing {
             Self::Pubrec(packet_id, reason) => Packet::Pubrec(Ack::new(*packet_id, *reason)),
             Self::Pubrel(packet_id, reason) => Packet::Pubrel(Ack::new(*packet_id, *reason)),
             Self::Pubcomp(packet_id, reason) => Packet::Pubcomp(Ack::new(*packet_id, *reason)),
+            Self::Suback(packet_id, codes) => {
+                Packet::Suback(Suback::new(*packet_id, ReasonCodes::new(codes)))
+            }
+            Self::Unsuback(packet_id, codes) => {
+                Packet::Unsuback(Unsuback::new(*packet_id, ReasonCodes::new(codes)))
+            }
         };
         encoder.packet(&packet, out)
     }

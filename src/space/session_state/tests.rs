@@ -83,6 +83,9 @@ fn in_words(effect: &SessionEffect) -> String {
         SessionEffect::Write(Outgoing::Pubcomp(packet_id, reason)) => {
             format!("pubcomp {packet_id} {:02x}", reason.byte())
         }
+        SessionEffect::Write(Outgoing::Suback(..) | Outgoing::Unsuback(..)) => {
+            unreachable!("subscriptions are not the session's")
+        }
         SessionEffect::Delivered(token) => format!("delivered {token}"),
         SessionEffect::Dropped { token, reason } => {
             format!("dropped {} {reason:?}", token.unwrap_or_default())

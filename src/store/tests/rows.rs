@@ -245,20 +245,31 @@ async fn a_topic_space_keeps_what_its_user_put_there_and_no_one_else() {
     let room = Room::new();
     let long = "a/".repeat(20_000);
     commit(&room, |batch| {
-        mqtt::put(batch, Shelf::Retained, BOB, &long, vec![1; 30_000]);
-        mqtt::put(batch, Shelf::Retained, EVE, "b", vec![2]);
-        mqtt::put(batch, Shelf::Sessions, BOB, "b", vec![3]);
+        mqtt::put(batch, Shelf::Retained, BOB, &long, &words("long"));
+        mqtt::put(batch, Shelf::Retained, EVE, "b", &words("eve's"));
+        mqtt::put(batch, Shelf::Sessions, BOB, "b", &words("session"));
+        for number in [7, 300, 8] {
+            mqtt::put_queued(batch, BOB, "b", number, &words("queued"));
+        }
+        mqtt::put_queued(batch, BOB, "c", 9, &words("another's"));
     })
     .await
     .unwrap();
     let room = room.reopen();
-    let found = mqtt::get(&room.store, Shelf::Retained, BOB, &long);
-    assert_eq!(found, Ok(Some(vec![1; 30_000])));
-    assert_eq!(mqtt::page(&room.store, Shelf::Retained, BOB, None, 9).unwrap().len(), 1);
-    assert_eq!(mqtt::get(&room.store, Shelf::Sessions, BOB, "b"), Ok(Some(vec![3])));
+    let all = |shelf, user| mqtt::all::<SecretHash>(&room.store, shelf, user).unwrap();
+    assert_eq!(all(Shelf::Retained, BOB), [words("long")]);
+    assert_eq!(all(Shelf::Sessions, BOB), [words("session")]);
+    let queue = mqtt::queued::<SecretHash>(&room.store, BOB, "b").unwrap();
+    assert_eq!(queue.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [7, 8, 300]);
+    assert_eq!(mqtt::users_with_sessions(&room.store), Ok(vec![BOB]));
     commit(&room, |batch| mqtt::remove(batch, Shelf::Retained, BOB, &long)).await.unwrap();
-    assert_eq!(mqtt::page(&room.store, Shelf::Retained, BOB, None, 9), Ok(vec![]));
-    assert_eq!(mqtt::page(&room.store, Shelf::Retained, EVE, None, 9).unwrap().len(), 1);
+    assert_eq!(all(Shelf::Retained, BOB), []);
+    assert_eq!(all(Shelf::Retained, EVE), [words("eve's")]);
+}
+
+/// A record that differs by its words.
+fn words(words: &str) -> SecretHash {
+    SecretHash::of(words.as_bytes())
 }
 
 #[tokio::test]

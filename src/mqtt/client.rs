@@ -1,0 +1,193 @@
+//! The MQTT of a topic space's client, after CONNECT: packets in and out. Pure.
+//!
+//! What a packet means to the space is [`Asked`]; the space decides and sends packets back.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use crate::codec::{
+    Ack, Connect, Disconnect, Encoder, Packet, Publish, QoS, ReasonCode, Subscribe, Unsubscribe,
+};
+use crate::model::DeviceId;
+use crate::space::message::Message;
+use crate::space::session_state::Outgoing;
+use crate::space::{AckKind, Addressed, Published, ToClient};
+
+use super::MqttLimits;
+use super::aliases::Aliases;
+use super::fatal::Fatal;
+
+/// What a packet asks of the space.
+#[derive(Debug)]
+pub enum Asked<'f> {
+    /// Nothing.
+    Nothing,
+    /// Publish a message.
+    Publish(Published),
+    /// Ask something of a device.
+    Command {
+        /// Which.
+        device: DeviceId,
+        /// What, as JSON.
+        payload: &'f [u8],
+        /// How surely.
+        qos: QoS,
+        /// Present above `QoS` 0.
+        packet_id: Option<NonZeroU16>,
+    },
+    /// Take an acknowledgement.
+    Ack(AckKind, NonZeroU16, ReasonCode),
+    /// Subscribe.
+    Subscribe(Subscribe<'f>),
+    /// Unsubscribe.
+    Unsubscribe(Unsubscribe<'f>),
+    /// It goes.
+    Goodbye {
+        /// Its will is to be published all the same.
+        with_will: bool,
+        /// Another session expiry, in seconds.
+        expiry_s: Option<u32>,
+    },
+}
+
+/// A client's protocol state.
+#[derive(Debug)]
+pub struct ClientProtocol {
+    encoder: Encoder,
+    limits: MqttLimits,
+    aliases: Aliases,
+    /// Whether the session was to end with the connection (3.14.2.2.2).
+    ends_with_it: bool,
+    /// Messages above `QoS` 0 that the house has not acknowledged yet.
+    unacknowledged: u16,
+}
+
+impl ClientProtocol {
+    /// The state of a client that sent `connect`.
+    #[must_use]
+    pub fn new(connect: &Connect<'_>, limits: MqttLimits) -> Self {
+        let mut encoder = Encoder::new(connect.version);
+        if let Some(bytes) = connect.properties.maximum_packet_size {
+            encoder = encoder.with_packet_bytes_max(bytes.get());
+        }
+        let ends_with_it = connect.properties.session_expiry_s.unwrap_or(0) == 0;
+        Self { encoder, limits, aliases: Aliases::default(), ends_with_it, unacknowledged: 0 }
+    }
+
+    /// Whether packets carry reason codes.
+    #[must_use]
+    pub const fn is_v5(&self) -> bool {
+        self.encoder.version().is_v5()
+    }
+
+    /// Whether more may be read. An MQTT 5 client was told how much it may have unacknowledged; an
+    /// older one can't be told, and is made to wait.
+    #[must_use]
+    pub const fn may_read(&self) -> bool {
+        self.is_v5() || self.unacknowledged < self.limits.receive_maximum
+    }
+
+    /// Takes one whole packet at `now_ms`; answers that need nobody go to `out`.
+    ///
+    /// # Errors
+    /// The connection can't go on.
+    pub fn take<'f>(
+        &mut self,
+        frame: &'f [u8],
+        now_ms: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<Asked<'f>, Fatal> {
+        match self.limits.packets.decode(self.encoder.version(), frame)? {
+            Packet::Publish(publish) => self.publish(&publish, now_ms, out),
+            Packet::Puback(ack) => Ok(acked(AckKind::Puback, &ack)),
+            Packet::Pubrec(ack) => Ok(acked(AckKind::Pubrec, &ack)),
+            Packet::Pubrel(ack) => Ok(acked(AckKind::Pubrel, &ack)),
+            Packet::Pubcomp(ack) => Ok(acked(AckKind::Pubcomp, &ack)),
+            Packet::Subscribe(subscribe) => Ok(Asked::Subscribe(subscribe)),
+            Packet::Unsubscribe(unsubscribe) => Ok(Asked::Unsubscribe(unsubscribe)),
+            Packet::Pingreq => {
+                self.encoder.pingresp(out);
+                Ok(Asked::Nothing)
+            }
+            Packet::Disconnect(disconnect) => self.disconnect(&disconnect),
+            Packet::Connect(_)
+            | Packet::Connack(_)
+            | Packet::Suback(_)
+            | Packet::Unsuback(_)
+            | Packet::Pingresp
+            | Packet::Auth(_) => Err(Fatal::Unexpected),
+        }
+    }
+
+    /// A message of [`Asked::Publish`] or [`Asked::Command`] was new, and will be acknowledged.
+    pub const fn owes_acknowledgement(&mut self) {
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
+    }
+
+    /// Writes what the space sends.
+    ///
+    /// # Errors
+    /// [`Fatal::EndedClient`] if it ends the connection.
+    pub fn send(&mut self, message: &ToClient, out: &mut Vec<u8>) -> Result<(), Fatal> {
+        match message {
+            ToClient::Packet(packet) => {
+                if matches!(packet, Outgoing::Puback(..) | Outgoing::Pubrec(..)) {
+                    self.unacknowledged = self.unacknowledged.saturating_sub(1);
+                }
+                // What is larger than the client takes was dropped by its session.
+                packet.encode(self.encoder, out).ok();
+                Ok(())
+            }
+            ToClient::More => Ok(()),
+            ToClient::Close(why) => Err(Fatal::EndedClient(*why)),
+        }
+    }
+
+    /// Says why the connection is closed, to a client whose version has words for it.
+    pub fn farewell(&self, reason: ReasonCode, out: &mut Vec<u8>) {
+        if self.is_v5() {
+            self.encoder.packet(&Packet::Disconnect(Disconnect::new(reason)), out).ok();
+        }
+    }
+
+    fn publish<'f>(
+        &mut self,
+        publish: &Publish<'f>,
+        now_ms: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<Asked<'f>, Fatal> {
+        let topic = self.aliases.topic(publish)?;
+        let Publish { payload, qos, packet_id, .. } = *publish;
+        match Addressed::of(&topic) {
+            Addressed::Topic => {
+                let message = Arc::new(Message::from_publish(publish, &topic, now_ms));
+                Ok(Asked::Publish(Published { message, packet_id }))
+            }
+            Addressed::Device(device) => Ok(Asked::Command { device, payload, qos, packet_id }),
+            Addressed::Reserved if !self.is_v5() => Err(Fatal::Forbidden),
+            Addressed::Reserved => {
+                if let Some(packet_id) = packet_id {
+                    let ack = Ack::new(packet_id, ReasonCode::NOT_AUTHORIZED);
+                    let exactly_once = qos == QoS::ExactlyOnce;
+                    let answer =
+                        if exactly_once { Packet::Pubrec(ack) } else { Packet::Puback(ack) };
+                    self.encoder.packet(&answer, out).ok();
+                }
+                Ok(Asked::Nothing)
+            }
+        }
+    }
+
+    fn disconnect(&self, disconnect: &Disconnect<'_>) -> Result<Asked<'static>, Fatal> {
+        let expiry_s = disconnect.session_expiry_s;
+        if self.ends_with_it && expiry_s.is_some_and(|expiry_s| expiry_s > 0) {
+            return Err(Fatal::LateExpiry);
+        }
+        let with_will = disconnect.reason == ReasonCode::DISCONNECT_WITH_WILL;
+        Ok(Asked::Goodbye { with_will, expiry_s })
+    }
+}
+
+fn acked(kind: AckKind, ack: &Ack<'_>) -> Asked<'static> {
+    Asked::Ack(kind, ack.packet_id, ack.reason)
+}

@@ -1,0 +1,331 @@
+//! How sessions begin, are taken over, and end; and what becomes of their wills. Pure.
+
+use std::sync::Arc;
+
+use crate::device::LinkId;
+
+use super::ClientEnd;
+use super::member::{Bucket, Line, Member, NEVER_EXPIRES_S};
+use super::row::{LastWill, QueueRow, Row, SessionRow, Stored};
+use super::session_state::{Delivery, SessionState, Snapshot};
+use super::state::{SpaceEffect, SpaceState, is_kept};
+use super::topics::{SessionKey, Taker};
+
+/// A client that has proved whose it is.
+#[derive(Debug)]
+pub struct Hello {
+    /// Its identifier, unique in the space.
+    pub client_id: Box<str>,
+    /// The label of the credential it signed in with.
+    pub label: Arc<str>,
+    /// Whether an older session of the identifier is to be thrown away.
+    pub clean_start: bool,
+    /// Seconds that the session is to outlive the connection.
+    pub expiry_s: u32,
+    /// What is published if the connection breaks.
+    pub will: Option<Box<LastWill>>,
+    /// The connection.
+    pub line: Line,
+}
+
+/// A client that was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Welcome {
+    /// Its session's place.
+    pub key: SessionKey,
+    /// Whether it has found its older session again.
+    pub session_present: bool,
+    /// Seconds that the session will outlive the connection: not more than is allowed.
+    pub expiry_s: u32,
+}
+
+/// The space has as many sessions as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no more than {0} sessions")]
+pub struct TooManySessions(pub usize);
+
+impl SpaceState {
+    /// A client connects. An older connection of the same identifier ends.
+    ///
+    /// # Errors
+    /// [`TooManySessions`]
+    pub fn attach(
+        &mut self,
+        hello: Hello,
+        out: &mut Vec<SpaceEffect>,
+        now_ms: u64,
+    ) -> Result<Welcome, TooManySessions> {
+        let older = self.names.get(&hello.client_id).copied();
+        if let Some(key) = older {
+            self.take_over(key, hello.clean_start, now_ms);
+            let over = self.members.get(key).is_some_and(|member| {
+                hello.clean_start || !member.is_persistent() || member.is_expired(now_ms)
+            });
+            if over {
+                self.end_session(key, out, now_ms);
+            }
+        }
+        let resumed = older.filter(|key| self.members.contains(*key));
+        if resumed.is_none() && self.members.len() >= self.limits.sessions_max {
+            self.end_turn(out, now_ms);
+            return Err(TooManySessions(self.limits.sessions_max));
+        }
+        let key = resumed.unwrap_or_else(|| self.found_session(&hello));
+        let expiry_s = hello.expiry_s.min(self.limits.session_expiry_s_max);
+        if let Some(member) = self.members.get_mut(key) {
+            member.session.attach(hello.line.link, now_ms, &mut self.turn.effects);
+            member.line = Some(hello.line);
+            (member.expiry_s, member.will) = (expiry_s, hello.will);
+            (member.label, member.detached_ms) = (hello.label, None);
+        }
+        self.keep_packet_ids(key, now_ms);
+        self.settle(key);
+        self.keep_session(key);
+        self.bring_owed(key, now_ms);
+        self.end_turn(out, now_ms);
+        Ok(Welcome { key, session_present: resumed.is_some(), expiry_s })
+    }
+
+    fn found_session(&mut self, hello: &Hello) -> SessionKey {
+        let key = self.members.insert(Member {
+            client_id: hello.client_id.clone(),
+            label: hello.label.clone(),
+            line: None,
+            session: SessionState::new(self.limits.session),
+            filters: Vec::new(),
+            expiry_s: 0,
+            will: None,
+            is_stored: false,
+            detached_ms: None,
+            owed: Vec::new(),
+            next_number: 0,
+            found: (0, 0),
+            rate: Bucket::default(),
+        });
+        self.names.insert(hello.client_id.clone(), key);
+        key
+    }
+
+    /// Ends the older connection of a session. Its will is published unless the session goes on and
+    /// the will was to be kept back (3.1.3.2.2).
+    fn take_over(&mut self, key: SessionKey, clean_start: bool, now_ms: u64) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        let goes_on = member.is_persistent() && !clean_start;
+        if let Some(line) = member.line.take() {
+            line.end(ClientEnd::TakenOver);
+            member.session.detach();
+        }
+        if let Some(will) = member.will.take()
+            && !(goes_on && will.delay_s > 0)
+        {
+            self.publish_will(key, &will, now_ms);
+        }
+    }
+
+    /// A client says goodbye: without its will, unless it wants it published; and perhaps with
+    /// another session expiry.
+    pub fn goodbye(
+        &mut self,
+        (key, link): (SessionKey, LinkId),
+        (with_will, expiry_s): (bool, Option<u32>),
+        out: &mut Vec<SpaceEffect>,
+        now_ms: u64,
+    ) {
+        let expiry_s_max = self.limits.session_expiry_s_max;
+        let Some(member) = self.members.get_mut(key).filter(|member| member.is_on(link)) else {
+            return;
+        };
+        if let Some(expiry_s) = expiry_s {
+            member.expiry_s = expiry_s.min(expiry_s_max);
+        }
+        if !with_will {
+            member.will = None;
+        }
+        self.lose_line(key, out, now_ms);
+    }
+
+    /// A connection is over without a goodbye.
+    pub fn link_lost(
+        &mut self,
+        (key, link): (SessionKey, LinkId),
+        out: &mut Vec<SpaceEffect>,
+        now_ms: u64,
+    ) {
+        if self.members.get(key).is_some_and(|member| member.is_on(link)) {
+            self.lose_line(key, out, now_ms);
+        }
+    }
+
+    fn lose_line(&mut self, key: SessionKey, out: &mut Vec<SpaceEffect>, now_ms: u64) {
+        self.detach(key, now_ms);
+        if self.members.get(key).is_some_and(|member| member.due_ms() <= Some(now_ms)) {
+            self.end_sessions(out, now_ms);
+        }
+        self.keep_session(key);
+        self.end_turn(out, now_ms);
+    }
+
+    fn detach(&mut self, key: SessionKey, now_ms: u64) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        member.line = None;
+        member.session.detach();
+        member.owed = Vec::new();
+        member.detached_ms = Some(now_ms);
+        let due_ms = member.due_ms();
+        due_ms.into_iter().for_each(|due_ms| self.be_woken(due_ms));
+    }
+
+    /// Ends a session's connection for a reason of the house's. The session goes on without it.
+    pub(super) fn end_line(&mut self, key: SessionKey, why: ClientEnd, now_ms: u64) {
+        if let Some(line) = self.members.get(key).and_then(|member| member.line.as_ref()) {
+            line.end(why);
+            self.detach(key, now_ms);
+            self.be_woken(now_ms);
+        }
+    }
+
+    /// A credential was taken back: its connections and sessions end, without their wills.
+    pub fn revoke(&mut self, label: &str, out: &mut Vec<SpaceEffect>, now_ms: u64) {
+        let theirs = |(_, member): &(usize, &Member)| *member.label == *label;
+        let keys: Vec<_> = self.members.iter().filter(theirs).map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(member) = self.members.get_mut(key) {
+                member.will = None;
+                if let Some(line) = member.line.take() {
+                    line.end(ClientEnd::Revoked);
+                }
+            }
+            self.end_session(key, out, now_ms);
+        }
+        self.end_turn(out, now_ms);
+    }
+
+    /// The house closes: every client is told. Sessions that survive stay in the store.
+    pub fn close(&mut self, out: &mut Vec<SpaceEffect>) {
+        for (_, member) in &mut self.members {
+            if let Some(line) = member.line.take() {
+                line.end(ClientEnd::ShuttingDown);
+            }
+        }
+        if !self.turn.lazy.is_empty() {
+            out.push(SpaceEffect::Write(std::mem::take(&mut self.turn.lazy)));
+        }
+    }
+
+    /// Publishes the wills, and ends the sessions, whose time has come.
+    pub(super) fn end_sessions(&mut self, out: &mut Vec<SpaceEffect>, now_ms: u64) {
+        let due = |(_, member): &(usize, &Member)| member.due_ms().is_some_and(|at| at <= now_ms);
+        let keys: Vec<_> = self.members.iter().filter(due).map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(member) = self.members.get_mut(key) else { continue };
+            if member.is_expired(now_ms) {
+                self.end_session(key, out, now_ms);
+            } else if let Some(will) = member.will.take() {
+                self.publish_will(key, &will, now_ms);
+                self.keep_session(key);
+            }
+        }
+    }
+
+    /// Ends a session for good: with its will, if that is still to be published.
+    fn end_session(&mut self, key: SessionKey, out: &mut Vec<SpaceEffect>, now_ms: u64) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        let will = member.will.take();
+        let filters = std::mem::take(&mut member.filters);
+        member.session.clear(&mut self.turn.effects);
+        self.settle(key);
+        for (filter, _) in &filters {
+            self.forget_filter(key, filter, out);
+        }
+        let member = self.members.remove(key);
+        self.names.remove(&member.client_id);
+        if member.is_stored {
+            self.turn.lazy.push(Row::EndSession(member.client_id));
+        }
+        if let Some(will) = will {
+            self.publish_will(key, &will, now_ms);
+        }
+        if self.members.is_empty() {
+            self.one_left(now_ms);
+        }
+    }
+
+    fn publish_will(&mut self, key: SessionKey, will: &LastWill, now_ms: u64) {
+        let message = will.at(now_ms);
+        let _kept = self.keep_retained(&message);
+        self.route(Some(key), &message, now_ms);
+    }
+
+    /// A space as it was stored. Sessions that had a connection lost it with the process.
+    #[must_use]
+    pub fn restore(limits: Arc<super::SpaceLimits>, stored: Stored, now_ms: u64) -> Self {
+        let mut space = Self::new(limits);
+        for message in stored.retained.into_iter().filter(is_kept) {
+            space.retained.keep(Arc::new(message));
+        }
+        for (row, queue) in stored.sessions {
+            space.restore_session(row, queue, now_ms);
+        }
+        space.one_left(now_ms);
+        space.be_woken(now_ms);
+        space
+    }
+
+    fn restore_session(&mut self, row: SessionRow, queue: Vec<(u64, QueueRow)>, now_ms: u64) {
+        let next_number = queue.last().map_or(0, |(number, _)| number + 1);
+        let mut snapshot = Snapshot {
+            last_packet_id: row.last_packet_id,
+            released: row.released,
+            held: row.held,
+            ..Snapshot::default()
+        };
+        for (number, QueueRow { since_ms, packet_id, delivery }) in queue {
+            let delivery = Delivery { token: Some(number), ..delivery };
+            match packet_id {
+                Some(packet_id) => snapshot.sent.push((packet_id, delivery)),
+                None => snapshot.queue.push((since_ms, delivery)),
+            }
+        }
+        let session = SessionState::restore(self.limits.session, snapshot, &mut self.turn.effects);
+        let key = self.members.insert(Member {
+            client_id: row.client_id.clone(),
+            label: row.label,
+            line: None,
+            session,
+            filters: Vec::new(),
+            expiry_s: row.expiry_s,
+            will: row.will.map(Box::new),
+            is_stored: true,
+            detached_ms: Some(row.detached_ms.unwrap_or(now_ms)),
+            owed: Vec::new(),
+            next_number,
+            found: (0, 0),
+            rate: Bucket::default(),
+        });
+        self.settle(key);
+        self.names.insert(row.client_id, key);
+        for filter in row.filters {
+            let super::row::FilterRow { filter, qos, no_local, retain_as_published, id } = filter;
+            let wants_retained = true;
+            let taker =
+                Taker { session: key, qos, no_local, retain_as_published, wants_retained, id };
+            self.topics.insert(&filter, taker);
+            self.listening += usize::from(super::subscribing::hears_devices(&filter));
+            if let Some(member) = self.members.get_mut(key) {
+                member.filters.push((filter, taker));
+            }
+        }
+    }
+
+    /// Whether anybody wants to hear the user's devices: after a restart the shell asks.
+    #[must_use]
+    pub const fn hears_devices(&self) -> bool {
+        self.listening > 0
+    }
+}
+
+/// Seconds of session expiry for a client before MQTT 5: for ever, if it does not start clean.
+#[must_use]
+pub const fn expiry_before_v5(clean_start: bool) -> u32 {
+    if clean_start { 0 } else { NEVER_EXPIRES_S }
+}
