@@ -269,3 +269,43 @@ async fn a_slow_drip_is_served_like_a_flood() {
         bob.sees(&lamp, |seen| seen["reported"]["on"] == on).await;
     }
 }
+
+/// A client that says what only servers say, and comes back under the same name.
+#[tokio::test]
+async fn a_client_that_poses_as_a_server_takes_nobody_with_it() {
+    let (open, bob, lamp) = lamp().await;
+    let other = bob.add("light", "other").await;
+    let mut bystander = other.connect().await;
+    for server_only in [[0x20, 2, 0, 0], [0x90, 2, 0, 1], [0xB0, 2, 0, 1]] {
+        let mut wire = connected(&open, Version::V5, &lamp).await;
+        wire.say(&server_only).await;
+        let disconnect = [0xE0, 1, ReasonCode::PROTOCOL_ERROR.byte()];
+        assert_eq!(wire.until_closed().await, [disconnect]);
+    }
+    connected(&open, Version::V5, &lamp).await;
+    bystander.report(json!({"on": true})).await;
+}
+
+#[tokio::test]
+async fn a_packet_of_many_kib_that_comes_in_two_parts_is_whole() {
+    let (open, bob, lamp) = lamp().await;
+    let topic = format!("devices/{}/state", lamp.id);
+    let mut state = json!({"on": true}).to_string();
+    state.push_str(&" ".repeat(40_000));
+    let publish = Publish {
+        qos: QoS::AtLeastOnce,
+        topic: &topic,
+        packet_id: std::num::NonZeroU16::new(7),
+        payload: state.as_bytes(),
+        ..Publish::default()
+    };
+    let packet = bytes(Version::V311, &Packet::Publish(publish));
+    let mut wire = connected(&open, Version::V311, &lamp).await;
+    let (one, two) = packet.split_at(9_000);
+    wire.say(one).await;
+    // The answer to nothing: a round trip that the server makes with half a packet in hand.
+    bob.see(&lamp).await;
+    wire.say(two).await;
+    assert_eq!(wire.hear().await.unwrap(), [0x40, 2, 0, 7]);
+    bob.sees(&lamp, |seen| seen["reported"]["on"] == true).await;
+}
