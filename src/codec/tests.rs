@@ -3,6 +3,7 @@ mod acknowledge;
 mod connect;
 mod frame;
 mod generate;
+mod known_bugs;
 mod limits;
 mod norms;
 mod properties;

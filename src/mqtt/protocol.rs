@@ -1,5 +1,8 @@
 //! The MQTT of a device's link, after CONNECT: packets in, packets and the contract out. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -17,6 +20,10 @@ use crate::codec::{
 
 /// The bit of an acknowledgement's token that says: answer PUBREC, not PUBACK.
 const EXACTLY_ONCE: u32 = 1 << 16;
+
+/// Messages above `QoS` 0 that a device may have under way where it can't be told how many, before
+/// MQTT 5: as many as any client has in practice.
+const RECEIVE_MAXIMUM_MQTT3: usize = 1_000;
 
 /// What a packet means to the device's actor.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,12 +189,17 @@ impl Protocol {
             u32::from(id.get()) | exactly_once
         });
         if token.is_some() {
-            if self.is_v5() && self.unacknowledged >= self.limits.receive_maximum {
+            // A QoS 2 message is under way until its PUBREL (4.9).
+            if usize::from(self.unacknowledged) + self.received.len() >= self.window() {
                 return Err(Fatal::TooManyInFlight);
             }
             self.unacknowledged = self.unacknowledged.saturating_add(1);
         }
         Ok(Said::Report(report, token))
+    }
+
+    fn window(&self) -> usize {
+        if self.is_v5() { self.limits.receive_maximum.into() } else { RECEIVE_MAXIMUM_MQTT3 }
     }
 
     /// A topic outside the device's own: v5 has a reason code for it, 3.1.1 only the door.
@@ -243,6 +255,10 @@ impl Protocol {
             }
             if self.refused_filters.iter().any(|refused| refused == wanted.filter) {
                 codes.push(ReasonCode::UNSPECIFIED_ERROR);
+                continue;
+            }
+            if !self.limits.packets.takes_filter(wanted.filter) {
+                codes.push(ReasonCode::TOPIC_FILTER_INVALID);
                 continue;
             }
             let granted = wanted.qos.min(QoS::AtLeastOnce);

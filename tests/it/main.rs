@@ -21,6 +21,7 @@ mod commands;
 mod durable;
 mod faults;
 mod kill;
+mod norms;
 mod people;
 mod process;
 mod sharing;
