@@ -10,6 +10,8 @@
 //! └ doors                one for one
 //!   ├ sweep              notices who fell silent
 //!   ├ mqtt               the listener; a task per connection
+//!   ├ certificate        reads the TLS files again when they change (if MQTT is served over TLS)
+//!   ├ mqtts              the listener with TLS; a task per connection
 //!   └ http               the server; a task per WebSocket
 //! ```
 //!
@@ -17,38 +19,36 @@
 //! `stats`, `devices` and `sessions` outlive the actors behind them, so that a restart below is a
 //! pause for those above and no more.
 
+mod doors;
+
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use crate::codec;
 use crate::config::Config;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
 use crate::http::admin::HouseView;
-use crate::http::auth::Auth;
-use crate::http::{HttpFloor, router, server};
 use crate::kind::Kinds;
-use crate::listener;
 use crate::model::{DeviceId, UserId};
+use crate::mqtt::MqttFloor;
 use crate::mqtt::sweep::{self, Sweep};
-use crate::mqtt::{MqttFloor, MqttLimits, Peer, connection};
+use crate::mqtt::tls::{self, Tls};
 use crate::session::actor::SessionFloor;
 use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
-use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster, Tasks};
+use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster};
+
+pub use doors::TlsSocket;
+use doors::{HttpDoor, MqttDoors, Standing, mqtt_limits};
 
 /// How long the store may take to write what waits for it.
 const STORE_STOP_WITHIN: Duration = Duration::from_secs(12);
-
-/// How long a door may take to see everybody out.
-const DOOR_STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The running house.
 pub struct House {
@@ -69,6 +69,9 @@ pub struct House {
     pub http: SocketAddr,
     /// Where MQTT is really served.
     pub mqtt: SocketAddr,
+    /// Where MQTT is really served over TLS, if it is.
+    pub mqtts: Option<SocketAddr>,
+    certificate: Option<Arc<Tls>>,
 }
 
 /// The sockets, bound before anything starts, so that a taken port is found out first.
@@ -77,22 +80,32 @@ pub struct Sockets {
     pub http: TcpListener,
     /// For MQTT.
     pub mqtt: TcpListener,
+    /// For MQTT over TLS, and the certificate.
+    pub mqtts: Option<TlsSocket>,
 }
 
 impl Sockets {
     /// Binds what the configuration says.
     ///
     /// # Errors
-    /// Which address can't be had, and why.
+    /// Which address can't be had, or which certificate can't be used, and why.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let bind = async |name: &str, address: SocketAddr| {
             TcpListener::bind(address).await.with_context(|| {
                 format!("{name} = \"{address}\" can't be had: is another server running there?")
             })
         };
+        let mqtts = match (config.mqtt.tls_listen, Tls::load(&config.mqtt)?) {
+            (Some(address), Some(tls)) => {
+                let socket = bind("mqtt.tls_listen", address).await?;
+                Some(TlsSocket { socket, tls: Arc::new(tls) })
+            }
+            _ => None,
+        };
         Ok(Self {
             http: bind("http.listen", config.http.listen).await?,
             mqtt: bind("mqtt.listen", config.mqtt.listen).await?,
+            mqtts,
         })
     }
 }
@@ -126,8 +139,10 @@ impl House {
             mqtt_limits(&config),
             config.mqtt.refused_filters.clone().into(),
         ));
-        let mqtt_door = MqttDoor {
-            socket: Arc::new(sockets.mqtt),
+        let mqtts = sockets.mqtts.as_ref().map(|mqtts| mqtts.socket.local_addr()).transpose()?;
+        let certificate = sockets.mqtts.as_ref().map(|mqtts| mqtts.tls.clone());
+        let watch_period = config.mqtt.tls_watch_s;
+        let mqtt_doors = MqttDoors {
             floor: mqtt,
             tasks: Standing::new("mqtt connections", config.mqtt.connections_max),
             drain_within: config.drain.connections_s,
@@ -137,36 +152,43 @@ impl House {
             tasks: Standing::new("http connections", config.http.connections_max),
             config: config.clone(),
             view: view.clone(),
+            serve_mqtt: mqtt_doors.web(),
             mqtt_port: mqtt_address.port(),
             devices: devices.clone(),
             sessions: sessions.clone(),
             store: store.clone(),
             stats: stats.clone(),
         };
-        let (doors, doors_view) = ChildSpec::room(
-            "doors",
-            vec![
-                ChildSpec::new("sweep", move |parent| {
-                    let sweep = sweep.clone();
-                    async move { Ok(sweep::start(sweep, parent).await?) }
-                }),
-                mqtt_door.spec(),
-                http_door.spec(),
-            ],
-            intensity,
-        );
+        let mut children = vec![sweep_spec(sweep), mqtt_doors.plain(sockets.mqtt)];
+        if let Some(mqtts) = sockets.mqtts {
+            children.push(certificate_spec(mqtts.tls.clone(), watch_period));
+            children.push(mqtt_doors.tls(mqtts));
+        }
+        children.push(http_door.spec());
+        let (doors, doors_view) = ChildSpec::room("doors", children, intensity);
         let children = vec![
             memory.stop_within(STORE_STOP_WITHIN),
             devices.directory().spec(),
             sessions.directory().spec(),
-            doors.stop_within(DOOR_STOP_WITHIN),
+            doors.stop_within(doors::STOP_WITHIN),
         ];
         let root = Root::start(children, intensity).await?;
         let rooms = vec![("memory", memory_view), ("doors", doors_view)];
         view.stands(root.roster(), rooms.clone());
         wake_who_has_work(&devices, &store).await?;
-        let (http, mqtt) = (http_address, mqtt_address);
-        Ok(Self { root, view, devices, sessions, store, stats, rooms, http, mqtt })
+        Ok(Self {
+            root,
+            view,
+            devices,
+            sessions,
+            store,
+            stats,
+            rooms,
+            http: http_address,
+            mqtt: mqtt_address,
+            mqtts,
+            certificate,
+        })
     }
 
     /// The children of the root.
@@ -178,6 +200,13 @@ impl House {
     /// Waits until the house has ended by itself, which it does only when it gives up.
     pub async fn ended(&self) -> Ended {
         self.root.ended().await
+    }
+
+    /// Reads the TLS certificate again, if there is one; open connections stay as they are.
+    pub fn reload_certificate(&self) {
+        if let Some(certificate) = &self.certificate {
+            certificate.reload();
+        }
     }
 
     /// Closes the house: doors first, store last.
@@ -210,6 +239,22 @@ fn stats_spec(stats: &StatsHandle) -> ChildSpec {
         async move { Ok(stats.start(parent).await?) }
     };
     ChildSpec::new("stats", start).stop_within(STORE_STOP_WITHIN)
+}
+
+fn sweep_spec(sweep: Arc<Sweep>) -> ChildSpec {
+    let start = move |parent| {
+        let sweep = sweep.clone();
+        async move { Ok(sweep::start(sweep, parent).await?) }
+    };
+    ChildSpec::new("sweep", start)
+}
+
+fn certificate_spec(tls: Arc<Tls>, period: Duration) -> ChildSpec {
+    let start = move |parent| {
+        let tls = tls.clone();
+        async move { Ok(tls::watch::start(tls, period, parent).await?) }
+    };
+    ChildSpec::new("certificate", start)
 }
 
 fn family(name: &'static str, children_max: usize, config: &Config) -> Family {
@@ -270,128 +315,6 @@ fn stats_config(config: &Config) -> StatsConfig {
     }
 }
 
-fn mqtt_limits(config: &Config) -> MqttLimits {
-    let mqtt = &config.mqtt;
-    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    MqttLimits {
-        packets: codec::Limits {
-            topic_bytes_max: mqtt.topic_bytes_max,
-            topic_levels_max: mqtt.topic_levels_max,
-            client_id_bytes_max: mqtt.client_id_bytes_max,
-            user_properties_max: mqtt.user_properties_max,
-            user_properties_bytes_max: mqtt.user_properties_bytes_max,
-            filters_max: mqtt.filters_max,
-            topic_alias_maximum: mqtt.topic_alias_maximum,
-        },
-        login_packet_bytes_max: u32::try_from(mqtt.connect_bytes_max).unwrap_or(u32::MAX),
-        packet_bytes_max: u32::try_from(mqtt.packet_bytes_max).unwrap_or(u32::MAX),
-        login_s_max: seconds(mqtt.connect_s_max),
-        keepalive_s_max: mqtt.keepalive_s_max,
-        receive_maximum: mqtt.receive_maximum,
-        permits_max: mqtt.permits_max,
-        write_s_max: seconds(mqtt.write_stuck_s_max),
-        ..MqttLimits::default()
-    }
-}
-
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A set of tasks that outlives the actor which fills it: a listener that is restarted finds its
-/// connections again. Only a drain ends the set, and then the next listener gets a new one.
-#[derive(Clone)]
-struct Standing {
-    name: &'static str,
-    tasks_max: usize,
-    tasks: Arc<Mutex<Tasks>>,
-}
-
-impl Standing {
-    fn new(name: &'static str, tasks_max: usize) -> Self {
-        Self { name, tasks_max, tasks: Arc::new(Mutex::new(Tasks::new(name, tasks_max))) }
-    }
-
-    fn tasks(&self) -> Tasks {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if tasks.is_closing() {
-            *tasks = Tasks::new(self.name, self.tasks_max);
-        }
-        tasks.clone()
-    }
-}
-
-struct MqttDoor {
-    socket: Arc<TcpListener>,
-    floor: Arc<MqttFloor>,
-    tasks: Standing,
-    drain_within: Duration,
-}
-
-impl MqttDoor {
-    fn spec(self) -> ChildSpec {
-        let start = move |parent| {
-            let floor = self.floor.clone();
-            let door = listener::Door {
-                name: "mqtt",
-                socket: self.socket.clone(),
-                tasks: self.tasks.tasks(),
-                serve: Arc::new(move |stream, peer, cancel| {
-                    let peer = Peer::at(peer.ip());
-                    Box::pin(connection::run(stream, peer, floor.clone(), cancel))
-                }),
-                drain_within: self.drain_within,
-            };
-            async move { Ok(listener::start(door, parent).await?) }
-        };
-        ChildSpec::new("mqtt", start).stop_within(DOOR_STOP_WITHIN)
-    }
-}
-
-#[derive(Clone)]
-struct HttpDoor {
-    socket: Arc<TcpListener>,
-    tasks: Standing,
-    config: Config,
-    view: HouseView,
-    mqtt_port: u16,
-    devices: Devices,
-    sessions: Sessions,
-    store: Store,
-    stats: StatsHandle,
-}
-
-impl HttpDoor {
-    fn spec(self) -> ChildSpec {
-        let start = move |parent| {
-            let door = self.clone();
-            async move {
-                let (tasks, drain_within) = (door.tasks.tasks(), door.config.drain.connections_s);
-                let floor = HttpFloor {
-                    auth: Auth::open(&door.store, &door.config).await?,
-                    sessions: door.sessions,
-                    devices: door.devices,
-                    store: door.store,
-                    stats: door.stats,
-                    sockets: tasks.clone(),
-                    house: door.view,
-                    mqtt_port: door.mqtt_port,
-                    tabs: AtomicU64::new(0),
-                    config: door.config,
-                };
-                let routes = router(Arc::new(floor));
-                let door = listener::Door {
-                    name: "http",
-                    socket: door.socket,
-                    tasks,
-                    serve: Arc::new(move |stream, peer, cancel| {
-                        Box::pin(server::serve(stream, peer, routes.clone(), cancel))
-                    }),
-                    drain_within,
-                };
-                Ok(listener::start(door, parent).await?)
-            }
-        };
-        ChildSpec::new("http", start).stop_within(DOOR_STOP_WITHIN)
-    }
 }

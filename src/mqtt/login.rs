@@ -112,7 +112,7 @@ fn authenticate(
         return Err(ReasonCode::NOT_AUTHORIZED);
     };
     let id: DeviceId = username.parse().map_err(|_| ReasonCode::NOT_AUTHORIZED)?;
-    match store::devices::secret(&floor.store, id).map_err(unreadable)? {
+    match store::devices::secret(&floor.store, id).map_err(|error| unreadable(&error))? {
         Some(secret) if secret.verifies(password) => Ok(id),
         _ => Err(ReasonCode::NOT_AUTHORIZED),
     }
@@ -121,10 +121,10 @@ fn authenticate(
 /// A device whose certificate is registered needs no user name: it proved to have the key.
 fn device_of_certificate(peer: &Peer, store: &Store) -> Result<Option<DeviceId>, ReasonCode> {
     let Some(certificate) = &peer.certificate else { return Ok(None) };
-    store::certificates::device_of(store, certificate).map_err(unreadable)
+    store::certificates::device_of(store, certificate).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: ReadError) -> ReasonCode {
+fn unreadable(error: &ReadError) -> ReasonCode {
     tracing::error!(%error, "credentials can't be read");
     ReasonCode::SERVER_UNAVAILABLE
 }

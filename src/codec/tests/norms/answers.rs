@@ -33,7 +33,7 @@ fn is_never_larger_than_the_client_takes(bare: &Packet<'_>, explained: &Packet<'
     out.clear();
     let refused = encoder.packet(explained, &mut out);
     assert!(matches!(refused, Err(EncodeError::PacketTooLarge { .. })), "{refused:?}");
-    assert_eq!(out, []);
+    assert!(out.is_empty());
     encoder.packet(bare, &mut out).unwrap();
 }
 
