@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::kind::Kinds;
+use crate::mqtt::tls::Tls;
 
 /// An `IoT` device platform in one executable.
 #[derive(Parser)]
@@ -90,6 +91,7 @@ pub fn main() -> ExitCode {
 fn check_config(common: &Common) -> anyhow::Result<()> {
     let config = common.load(std::env::vars())?;
     load_kinds(&config)?;
+    check_certificate(&config)?;
     print("the configuration is valid");
     Ok(())
 }
@@ -175,6 +177,17 @@ pub fn load_kinds(config: &Config) -> anyhow::Result<Kinds> {
         say(&fault);
     }
     Err(BadConfig.into())
+}
+
+/// Whether the files for MQTT over TLS, if they are named, can be used.
+///
+/// # Errors
+/// [`BadConfig`] with the fault on standard error.
+pub fn check_certificate(config: &Config) -> anyhow::Result<()> {
+    Tls::load(&config.mqtt).map(drop).map_err(|fault| {
+        say(&fault.to_string());
+        BadConfig.into()
+    })
 }
 
 /// Says something to the operator, on standard error.

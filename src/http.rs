@@ -9,12 +9,15 @@
 pub mod admin;
 pub mod assets;
 pub mod auth;
+pub mod byte_stream;
+pub mod certificates;
 pub mod devices;
 pub mod error;
 pub mod grants;
 pub mod health;
 pub mod history;
 pub mod kinds;
+pub mod mqtt_socket;
 pub mod openapi;
 pub mod programs;
 pub mod server;
@@ -65,6 +68,8 @@ pub struct HttpFloor {
     pub house: admin::HouseView,
     /// The port at which devices connect, for the lines that people paste.
     pub mqtt_port: u16,
+    /// Serves MQTT that comes in a WebSocket.
+    pub serve_mqtt: mqtt_socket::ServeMqtt,
     /// Numbers tabs.
     pub tabs: AtomicU64,
 }
@@ -100,6 +105,10 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/devices/{id}", get(devices::show).patch(devices::patch).delete(devices::delete))
         .route("/devices/{id}/", get(devices::show).patch(devices::patch).delete(devices::delete))
         .route("/devices/{id}/secret", post(devices::new_secret))
+        .route(
+            "/devices/{id}/certificate",
+            get(certificates::show).put(certificates::put).delete(certificates::delete),
+        )
         .route("/devices/{id}/commands", get(devices::commands))
         .route("/devices/{id}/alarms/{code}/acknowledge", post(devices::acknowledge))
         .route("/devices/{id}/history", get(history::history))
@@ -121,6 +130,7 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/admin/tree", get(admin::tree))
         .route("/ws", get(socket::open))
+        .route("/mqtt", get(mqtt_socket::open))
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(floor.clone(), in_time))

@@ -7,8 +7,8 @@
 //! - Never: keeps a buffer for an idle connection, or reads on while the device's actor is behind.
 //!
 //! Bytes become packets in `crate::codec`, packets become the native contract in `protocol` and
-//! `contract` (all pure); `wire` moves bytes, `login` opens, `connection` runs, `sweep`
-//! notices who fell silent.
+//! `contract` (all pure); `wire` moves bytes, `tls` keeps them secret, `login` opens, `connection`
+//! runs, `sweep` notices who fell silent.
 
 pub mod aliases;
 pub mod client;
@@ -21,6 +21,7 @@ pub mod login;
 mod peer;
 pub mod protocol;
 pub mod sweep;
+pub mod tls;
 mod wire;
 
 pub use peer::Peer;

@@ -11,6 +11,8 @@
 //! └ doors                one for one
 //!   ├ sweep              notices who fell silent
 //!   ├ mqtt               the listener; a task per connection
+//!   ├ certificate        reads the TLS files again when they change (if MQTT is served over TLS)
+//!   ├ mqtts              the listener with TLS; a task per connection
 //!   └ http               the server; a task per WebSocket
 //! ```
 //!
@@ -18,48 +20,40 @@
 //! `stats`, `devices` and `sessions` outlive the actors behind them, so that a restart below is a
 //! pause for those above and no more.
 
+mod doors;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use crate::codec;
 use crate::config::Config;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
 use crate::http::admin::HouseView;
-use crate::http::auth::Auth;
-use crate::http::{HttpFloor, router, server};
 use crate::kind::Kinds;
-use crate::listener;
 use crate::model::{DeviceId, UserId};
+use crate::mqtt::MqttFloor;
 use crate::mqtt::sweep::{self, Sweep};
-use crate::mqtt::{MqttFloor, MqttLimits, Peer, connection};
+use crate::mqtt::tls::{self, Tls};
 use crate::session::actor::SessionFloor;
 use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
-use crate::space::session_state::SessionLimits;
-use crate::space::{RetainedLimits, SpaceLimits};
-use crate::spaces::{self, SpaceFloor, Spaces};
+use crate::spaces::Spaces;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
 use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster, Tasks};
 
+mod topic_spaces;
+
+pub use doors::TlsSocket;
+use doors::{HttpDoor, MqttDoors, Standing, mqtt_limits};
+
 /// How long the store may take to write what waits for it.
 const STORE_STOP_WITHIN: Duration = Duration::from_secs(12);
-
-/// Locks over which the look-up of topic spaces is spread.
-const SPACE_SHARDS: usize = 64;
-
-/// Packets to a client that may wait beside what `QoS` 0 may fill: acknowledgements of what it may have
-/// under way, what is in flight to it, and its subscriptions' answers.
-const CLIENT_OUTBOX_SPARE: usize = 1_200;
-
-/// How long a door may take to see everybody out.
-const DOOR_STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The running house.
 pub struct House {
@@ -82,6 +76,9 @@ pub struct House {
     pub http: SocketAddr,
     /// Where MQTT is really served.
     pub mqtt: SocketAddr,
+    /// Where MQTT is really served over TLS, if it is.
+    pub mqtts: Option<SocketAddr>,
+    certificate: Option<Arc<Tls>>,
 }
 
 /// The sockets, bound before anything starts, so that a taken port is found out first.
@@ -90,22 +87,32 @@ pub struct Sockets {
     pub http: TcpListener,
     /// For MQTT.
     pub mqtt: TcpListener,
+    /// For MQTT over TLS, and the certificate.
+    pub mqtts: Option<TlsSocket>,
 }
 
 impl Sockets {
     /// Binds what the configuration says.
     ///
     /// # Errors
-    /// Which address can't be had, and why.
+    /// Which address can't be had, or which certificate can't be used, and why.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let bind = async |name: &str, address: SocketAddr| {
             TcpListener::bind(address).await.with_context(|| {
                 format!("{name} = \"{address}\" can't be had: is another server running there?")
             })
         };
+        let mqtts = match (config.mqtt.tls_listen, Tls::load(&config.mqtt)?) {
+            (Some(address), Some(tls)) => {
+                let socket = bind("mqtt.tls_listen", address).await?;
+                Some(TlsSocket { socket, tls: Arc::new(tls) })
+            }
+            _ => None,
+        };
         Ok(Self {
             http: bind("http.listen", config.http.listen).await?,
             mqtt: bind("mqtt.listen", config.mqtt.listen).await?,
+            mqtts,
         })
     }
 }
@@ -127,7 +134,7 @@ impl House {
             ChildSpec::room("memory", vec![store_spec(writer), stats_spec(&stats)], intensity);
         // Signing needs a key, which the first start has to write: so the writer comes first.
         let devices = devices(&config, kinds, &store, &stats);
-        let spaces = spaces(&config, &devices, &store);
+        let spaces = topic_spaces::open(&config, &devices, &store);
         let sessions = sessions(&config, &devices, &spaces, &store);
         let sweep = Arc::new(Sweep::default());
         let (http_address, mqtt_address) = (sockets.http.local_addr()?, sockets.mqtt.local_addr()?);
@@ -145,8 +152,10 @@ impl House {
             refused_filters: config.mqtt.refused_filters.clone().into(),
             links: AtomicU64::new(0),
         });
-        let mqtt_door = MqttDoor {
-            socket: Arc::new(sockets.mqtt),
+        let mqtts = sockets.mqtts.as_ref().map(|mqtts| mqtts.socket.local_addr()).transpose()?;
+        let certificate = sockets.mqtts.as_ref().map(|mqtts| mqtts.tls.clone());
+        let watch_period = config.mqtt.tls_watch_s;
+        let mqtt_doors = MqttDoors {
             floor: mqtt,
             tasks: Standing::new("mqtt connections", config.mqtt.connections_max),
             drain_within: config.drain.connections_s,
@@ -156,6 +165,7 @@ impl House {
             tasks: Standing::new("http connections", config.http.connections_max),
             config: config.clone(),
             view: view.clone(),
+            serve_mqtt: mqtt_doors.web(),
             mqtt_port: mqtt_address.port(),
             devices: devices.clone(),
             spaces: spaces.clone(),
@@ -163,32 +173,39 @@ impl House {
             store: store.clone(),
             stats: stats.clone(),
         };
-        let (doors, doors_view) = ChildSpec::room(
-            "doors",
-            vec![
-                ChildSpec::new("sweep", move |parent| {
-                    let sweep = sweep.clone();
-                    async move { Ok(sweep::start(sweep, parent).await?) }
-                }),
-                mqtt_door.spec(),
-                http_door.spec(),
-            ],
-            intensity,
-        );
+        let mut children = vec![sweep_spec(sweep), mqtt_doors.plain(sockets.mqtt)];
+        if let Some(mqtts) = sockets.mqtts {
+            children.push(certificate_spec(mqtts.tls.clone(), watch_period));
+            children.push(mqtt_doors.tls(mqtts));
+        }
+        children.push(http_door.spec());
+        let (doors, doors_view) = ChildSpec::room("doors", children, intensity);
         let children = vec![
             memory.stop_within(STORE_STOP_WITHIN),
             devices.directory().spec(),
-            spaces_spec(&spaces),
+            topic_spaces::spec(&spaces),
             sessions.directory().spec(),
-            doors.stop_within(DOOR_STOP_WITHIN),
+            doors.stop_within(doors::STOP_WITHIN),
         ];
         let root = Root::start(children, intensity).await?;
         let rooms = vec![("memory", memory_view), ("doors", doors_view)];
         view.stands(root.roster(), rooms.clone());
         wake_who_has_work(&devices, &store).await?;
         spaces.wake()?;
-        let (http, mqtt) = (http_address, mqtt_address);
-        Ok(Self { root, view, devices, spaces, sessions, store, stats, rooms, http, mqtt })
+        Ok(Self {
+            root,
+            view,
+            devices,
+            spaces,
+            sessions,
+            store,
+            stats,
+            rooms,
+            http: http_address,
+            mqtt: mqtt_address,
+            mqtts,
+            certificate,
+        })
     }
 
     /// The children of the root.
@@ -200,6 +217,13 @@ impl House {
     /// Waits until the house has ended by itself, which it does only when it gives up.
     pub async fn ended(&self) -> Ended {
         self.root.ended().await
+    }
+
+    /// Reads the TLS certificate again, if there is one; open connections stay as they are.
+    pub fn reload_certificate(&self) {
+        if let Some(certificate) = &self.certificate {
+            certificate.reload();
+        }
     }
 
     /// Closes the house: doors first, store last.
@@ -234,13 +258,20 @@ fn stats_spec(stats: &StatsHandle) -> ChildSpec {
     ChildSpec::new("stats", start).stop_within(STORE_STOP_WITHIN)
 }
 
-fn spaces_spec(spaces: &Spaces) -> ChildSpec {
-    let spaces = spaces.clone();
+fn sweep_spec(sweep: Arc<Sweep>) -> ChildSpec {
     let start = move |parent| {
-        let spaces = spaces.clone();
-        async move { Ok(spaces::start(spaces, parent).await?) }
+        let sweep = sweep.clone();
+        async move { Ok(sweep::start(sweep, parent).await?) }
     };
-    ChildSpec::new("spaces", start).stop_within(DOOR_STOP_WITHIN)
+    ChildSpec::new("sweep", start)
+}
+
+fn certificate_spec(tls: Arc<Tls>, period: Duration) -> ChildSpec {
+    let start = move |parent| {
+        let tls = tls.clone();
+        async move { Ok(tls::watch::start(tls, period, parent).await?) }
+    };
+    ChildSpec::new("certificate", start)
 }
 
 fn family(name: &'static str, children_max: usize, config: &Config) -> Family {
@@ -265,46 +296,6 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
     let family = family("devices", config.limits.live_devices_max, config);
     let start = move |id: DeviceId, parent| device::actor::start(id, shared.clone(), parent);
     Devices::new(Directory::new(family, start), floor, config.limits.call_ms_max)
-}
-
-fn spaces(config: &Config, devices: &Devices, store: &Store) -> Spaces {
-    let floor = SpaceFloor {
-        store: store.clone(),
-        devices: devices.clone(),
-        limits: Arc::new(space_limits(config)),
-        devices_max: config.limits.devices_max,
-    };
-    let family = family("spaces", config.limits.live_spaces_max, config);
-    // Where a supervisor is a queue, more of them help; here a shard is only a lock.
-    Spaces::new(floor, Family { shards: SPACE_SHARDS, ..family })
-}
-
-fn space_limits(config: &Config) -> SpaceLimits {
-    let Config { spaces, mqtt, .. } = config;
-    SpaceLimits {
-        refused_filters: mqtt.refused_filters.clone().into(),
-        sessions_max: spaces.sessions_max,
-        subscriptions_max: spaces.subscriptions_max,
-        session_expiry_s_max: spaces.session_expiry_s_max,
-        retained: RetainedLimits {
-            messages_max: spaces.retained_messages_max,
-            bytes_max: spaces.retained_bytes_max,
-        },
-        session: SessionLimits {
-            in_flight_max: spaces.in_flight_max,
-            receive_maximum: mqtt.receive_maximum,
-            queue_messages_max: spaces.queue_messages_max,
-            queue_bytes_max: spaces.queue_bytes_max,
-            queue_age_ms_max: u64::from(spaces.queue_age_s_max) * 1_000,
-            ..SessionLimits::default()
-        },
-        unwritten_messages_max: spaces.unwritten_messages_max,
-        unwritten_bytes_max: spaces.unwritten_bytes_max,
-        client_rate_max: spaces.client_rate_max,
-        client_burst_max: spaces.client_burst_max,
-        space_rate_max: spaces.space_rate_max,
-        space_burst_max: spaces.space_burst_max,
-    }
 }
 
 fn sessions(config: &Config, devices: &Devices, spaces: &Spaces, store: &Store) -> Sessions {
@@ -342,131 +333,6 @@ fn stats_config(config: &Config) -> StatsConfig {
     }
 }
 
-fn mqtt_limits(config: &Config) -> MqttLimits {
-    let mqtt = &config.mqtt;
-    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    MqttLimits {
-        packets: codec::Limits {
-            topic_bytes_max: mqtt.topic_bytes_max,
-            topic_levels_max: mqtt.topic_levels_max,
-            client_id_bytes_max: mqtt.client_id_bytes_max,
-            user_properties_max: mqtt.user_properties_max,
-            user_properties_bytes_max: mqtt.user_properties_bytes_max,
-            filters_max: mqtt.filters_max,
-            topic_alias_maximum: mqtt.topic_alias_maximum,
-        },
-        login_packet_bytes_max: u32::try_from(mqtt.connect_bytes_max).unwrap_or(u32::MAX),
-        packet_bytes_max: u32::try_from(mqtt.packet_bytes_max).unwrap_or(u32::MAX),
-        login_s_max: seconds(mqtt.connect_s_max),
-        keepalive_s_max: mqtt.keepalive_s_max,
-        receive_maximum: mqtt.receive_maximum,
-        permits_max: mqtt.permits_max,
-        client_outbox_max: config.spaces.unwritten_messages_max + CLIENT_OUTBOX_SPARE,
-        write_s_max: seconds(mqtt.write_stuck_s_max),
-        ..MqttLimits::default()
-    }
-}
-
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A set of tasks that outlives the actor which fills it: a listener that is restarted finds its
-/// connections again. Only a drain ends the set, and then the next listener gets a new one.
-#[derive(Clone)]
-struct Standing {
-    name: &'static str,
-    tasks_max: usize,
-    tasks: Arc<Mutex<Tasks>>,
-}
-
-impl Standing {
-    fn new(name: &'static str, tasks_max: usize) -> Self {
-        Self { name, tasks_max, tasks: Arc::new(Mutex::new(Tasks::new(name, tasks_max))) }
-    }
-
-    fn tasks(&self) -> Tasks {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if tasks.is_closing() {
-            *tasks = Tasks::new(self.name, self.tasks_max);
-        }
-        tasks.clone()
-    }
-}
-
-struct MqttDoor {
-    socket: Arc<TcpListener>,
-    floor: Arc<MqttFloor>,
-    tasks: Standing,
-    drain_within: Duration,
-}
-
-impl MqttDoor {
-    fn spec(self) -> ChildSpec {
-        let start = move |parent| {
-            let floor = self.floor.clone();
-            let door = listener::Door {
-                name: "mqtt",
-                socket: self.socket.clone(),
-                tasks: self.tasks.tasks(),
-                serve: Arc::new(move |stream, peer, cancel| {
-                    let peer = Peer::at(peer.ip());
-                    Box::pin(connection::run(stream, peer, floor.clone(), cancel))
-                }),
-                drain_within: self.drain_within,
-            };
-            async move { Ok(listener::start(door, parent).await?) }
-        };
-        ChildSpec::new("mqtt", start).stop_within(DOOR_STOP_WITHIN)
-    }
-}
-
-#[derive(Clone)]
-struct HttpDoor {
-    socket: Arc<TcpListener>,
-    tasks: Standing,
-    config: Config,
-    view: HouseView,
-    mqtt_port: u16,
-    devices: Devices,
-    spaces: Spaces,
-    sessions: Sessions,
-    store: Store,
-    stats: StatsHandle,
-}
-
-impl HttpDoor {
-    fn spec(self) -> ChildSpec {
-        let start = move |parent| {
-            let door = self.clone();
-            async move {
-                let (tasks, drain_within) = (door.tasks.tasks(), door.config.drain.connections_s);
-                let floor = HttpFloor {
-                    auth: Auth::open(&door.store, &door.config).await?,
-                    sessions: door.sessions,
-                    devices: door.devices,
-                    spaces: door.spaces,
-                    store: door.store,
-                    stats: door.stats,
-                    sockets: tasks.clone(),
-                    house: door.view,
-                    mqtt_port: door.mqtt_port,
-                    tabs: AtomicU64::new(0),
-                    config: door.config,
-                };
-                let routes = router(Arc::new(floor));
-                let door = listener::Door {
-                    name: "http",
-                    socket: door.socket,
-                    tasks,
-                    serve: Arc::new(move |stream, peer, cancel| {
-                        Box::pin(server::serve(stream, peer, routes.clone(), cancel))
-                    }),
-                    drain_within,
-                };
-                Ok(listener::start(door, parent).await?)
-            }
-        };
-        ChildSpec::new("http", start).stop_within(DOOR_STOP_WITHIN)
-    }
 }

@@ -77,6 +77,7 @@ impl Demo {
         let sockets = Sockets {
             http: bind("http.listen", config.http.listen).await?,
             mqtt: bind("mqtt.listen", config.mqtt.listen).await?,
+            mqtts: None,
         };
         let (store, writer) = Store::open(folder.path())?;
         let house = House::open(config.clone(), kinds, sockets, (store, writer)).await?;

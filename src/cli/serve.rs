@@ -10,7 +10,7 @@ use crate::store::{self, Batch, Store};
 use crate::supervision::{Ended, quiet_panics};
 use crate::tree::{House, Sockets};
 
-use super::{Common, load_kinds, print};
+use super::{Common, check_certificate, load_kinds, print};
 
 /// Runs the server until it is told to stop.
 ///
@@ -18,6 +18,7 @@ use super::{Common, load_kinds, print};
 /// Whatever kept it from opening, or made it give up.
 pub fn run(common: &Common) -> anyhow::Result<()> {
     let config = common.load(std::env::vars())?;
+    check_certificate(&config)?;
     runtime()?.block_on(serve(config))
 }
 
@@ -35,9 +36,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let sockets = Sockets::bind(&config).await?;
     let deadline = config.drain.deadline_s;
     let house = Box::pin(open(config, sockets)).await?;
-    print(&format!("ready http={} mqtt={}", house.http, house.mqtt));
+    let mqtts = house.mqtts.map(|mqtts| format!(" mqtts={mqtts}")).unwrap_or_default();
+    print(&format!("ready http={} mqtt={}{mqtts}", house.http, house.mqtt));
     let ended = tokio::select! {
         ended = house.ended() => ended,
+        failed = told_to_reload(&house) => return failed,
         stopped = told_to_stop() => {
             stopped?;
             tracing::info!("closing");
@@ -72,6 +75,15 @@ pub async fn open(config: Config, sockets: Sockets) -> anyhow::Result<House> {
         print(&format!("first administrator: {url}/?setup={}", secret.reveal()));
     }
     Ok(house)
+}
+
+/// Reads the certificate again at every SIGHUP.
+async fn told_to_reload(house: &House) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    while hangup.recv().await.is_some() {
+        house.reload_certificate();
+    }
+    std::future::pending().await
 }
 
 /// Waits for SIGTERM or SIGINT.

@@ -86,6 +86,12 @@ pub(super) fn path() -> Rule<PathBuf> {
     })
 }
 
+/// A file's name, or an empty text for none.
+pub(super) fn optional_path() -> Rule<Option<PathBuf>> {
+    let wanted = "empty or the name of a file";
+    Rule::new(wanted, |value| optional(value, |text| Some(PathBuf::from(text))))
+}
+
 /// An origin (RFC 6454: scheme, host and port, nothing behind), or an empty text for none.
 pub(super) fn optional_origin() -> Rule<Option<String>> {
     let wanted = r#"empty or an address such as "https://home.example", without a path"#;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rule::{
-    address, count, ip_addresses, millis, one_of, optional_address, optional_origin, optional_text,
-    origins, path, seconds, texts, truth,
+    address, count, ip_addresses, millis, one_of, optional_address, optional_origin, optional_path,
+    optional_text, origins, path, seconds, texts, truth,
 };
 use super::{ConfigError, Layers};
 use crate::supervision::restart::{Intensity, Patience, Restart};
@@ -79,6 +79,11 @@ sections! {
     mqtt: Mqtt {
         listen: SocketAddr = address(),
         tls_listen: Option<SocketAddr> = optional_address(),
+        tls_certificate: Option<PathBuf> = optional_path(),
+        tls_key: Option<PathBuf> = optional_path(),
+        tls_client_ca: Option<PathBuf> = optional_path(),
+        tls_watch_s: Duration = seconds(1..=DAY_S),
+        tls_handshakes_max: usize = count(1..=1_000_000),
         anonymous_user: Option<String> = optional_text(64),
         connections_max: usize = count(1..=10_000_000),
         connect_s_max: Duration = seconds(1..=300),
@@ -202,9 +207,14 @@ impl Config {
         let parts = drain.connections_s.saturating_add(drain.children_s);
         let rules = [
             (
-                mqtt.tls_listen.is_some(),
-                "mqtt.tls_listen",
-                "is not there yet: put a TLS-terminating proxy in front",
+                mqtt.tls_listen.is_some() && mqtt.tls_certificate.is_none(),
+                "mqtt.tls_certificate",
+                "must name a file, because mqtt.tls_listen is set",
+            ),
+            (
+                mqtt.tls_listen.is_some() && mqtt.tls_key.is_none(),
+                "mqtt.tls_key",
+                "must name a file, because mqtt.tls_listen is set",
             ),
             (
                 mqtt.connect_bytes_max > mqtt.packet_bytes_max,

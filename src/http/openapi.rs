@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, devices, grants, health, history, kinds, programs};
+use super::{admin, auth, certificates, devices, grants, health, history, kinds, programs};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,9 @@ use super::{admin, auth, devices, grants, health, history, kinds, programs};
         devices::patch,
         devices::delete,
         devices::new_secret,
+        certificates::show,
+        certificates::put,
+        certificates::delete,
         devices::commands,
         devices::acknowledge,
         grants::list,

@@ -69,27 +69,37 @@ pub async fn open(
     Query(opening): Query<Opening>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
-    if !origin_is_ours(&headers, &floor.config) {
-        let detail = "this page may not open the WebSocket";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail));
-    }
+    check_origin(&headers, &floor.config)?;
     let token = opening.token.ok_or_else(|| {
         Problem::unauthorized("no_token", "a ticket or an access token is needed: /ws?token=…")
     })?;
     let asker = check_socket(&floor, &token)?;
     let frame_bytes_max = floor.config.http.frame_bytes_max;
-    Ok(upgrade
+    Ok(lean(upgrade, frame_bytes_max).on_upgrade(move |socket| async move {
+        let sockets = floor.sockets.clone();
+        if let Err(full) = sockets.spawn(|cancel| run(socket, floor, asker, cancel)) {
+            tracing::debug!(%full, "tab turned away");
+        }
+    }))
+}
+
+/// A WebSocket that keeps no large buffer, and takes frames of up to `frame_bytes_max` bytes.
+pub(super) fn lean(upgrade: WebSocketUpgrade, frame_bytes_max: usize) -> WebSocketUpgrade {
+    upgrade
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(0)
         .max_write_buffer_size(usize::MAX)
         .max_message_size(frame_bytes_max)
         .max_frame_size(frame_bytes_max)
-        .on_upgrade(move |socket| async move {
-            let sockets = floor.sockets.clone();
-            if let Err(full) = sockets.spawn(|cancel| run(socket, floor, asker, cancel)) {
-                tracing::debug!(%full, "tab turned away");
-            }
-        }))
+}
+
+/// Refuses the pages of others.
+pub(super) fn check_origin(headers: &HeaderMap, config: &Config) -> Result<(), Problem> {
+    if origin_is_ours(headers, config) {
+        return Ok(());
+    }
+    let detail = "this page may not open the WebSocket";
+    Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail))
 }
 
 /// A page of ours, or no page at all: programs send no `Origin`.

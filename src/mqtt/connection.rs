@@ -80,7 +80,10 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     pulse.set(ticks(floor.limits.login_s_max));
     // Boxed: a link that is open does not carry the room that opening one took.
     let opened = Box::pin(open(&mut wire, &peer, &floor, &pulse, &cancel)).await;
-    let Some(opened) = opened else { return };
+    let Some(opened) = opened else {
+        // Over TLS and in a WebSocket a closed socket alone is no goodbye.
+        return drop(Box::pin(tokio::time::timeout(FAREWELL_WITHIN, wire.close(&[]))).await);
+    };
     metrics().mqtt_connects.inc();
     metrics().mqtt_links.inc();
     let write_ticks = ticks(floor.limits.write_s_max);

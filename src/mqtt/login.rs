@@ -151,7 +151,7 @@ fn authenticate(
         return client(name, label, password, &floor.store);
     }
     let id: DeviceId = username.parse().map_err(|_| ReasonCode::NOT_AUTHORIZED)?;
-    match store::devices::secret(&floor.store, id).map_err(unreadable)? {
+    match store::devices::secret(&floor.store, id).map_err(|error| unreadable(&error))? {
         Some(secret) if secret.verifies(password) => Ok(Known::Device(id)),
         _ => Err(ReasonCode::NOT_AUTHORIZED),
     }
@@ -160,13 +160,14 @@ fn authenticate(
 /// A device whose certificate is registered needs no user name: it proved to have the key.
 fn device_of_certificate(peer: &Peer, store: &Store) -> Result<Option<DeviceId>, ReasonCode> {
     let Some(certificate) = &peer.certificate else { return Ok(None) };
-    store::certificates::device_of(store, certificate).map_err(unreadable)
+    store::certificates::device_of(store, certificate).map_err(|error| unreadable(&error))
 }
 
 fn client(name: &str, label: &str, password: &[u8], store: &Store) -> Result<Known, ReasonCode> {
-    let user = store::accounts::user_named(store, name).map_err(unreadable)?;
+    let user = store::accounts::user_named(store, name).map_err(|error| unreadable(&error))?;
     let user = user.ok_or(ReasonCode::NOT_AUTHORIZED)?;
-    let kept = store::credentials::client(store, user.id, label).map_err(unreadable)?;
+    let kept =
+        store::credentials::client(store, user.id, label).map_err(|error| unreadable(&error))?;
     match kept {
         Some(kept) if kept.hash.verifies(password) => Ok(Known::Client(user, kept.label)),
         _ => Err(ReasonCode::NOT_AUTHORIZED),
@@ -176,11 +177,12 @@ fn client(name: &str, label: &str, password: &[u8], store: &Store) -> Result<Kno
 /// Who presents no credentials comes in only where the operator has opened a space to everybody.
 fn anonymous(floor: &MqttFloor) -> Result<Known, ReasonCode> {
     let name = floor.anonymous_user.as_deref().ok_or(ReasonCode::NOT_AUTHORIZED)?;
-    let user = store::accounts::user_named(&floor.store, name).map_err(unreadable)?;
+    let user =
+        store::accounts::user_named(&floor.store, name).map_err(|error| unreadable(&error))?;
     user.map(|user| Known::Client(user, "".into())).ok_or(ReasonCode::NOT_AUTHORIZED)
 }
 
-fn unreadable(error: ReadError) -> ReasonCode {
+fn unreadable(error: &ReadError) -> ReasonCode {
     tracing::error!(%error, "credentials can't be read");
     ReasonCode::SERVER_UNAVAILABLE
 }

@@ -173,6 +173,12 @@ series! {
     mqtt_connects: Counter = "hearth_mqtt_connects_total",
     /// MQTT connections or packets refused.
     mqtt_refused: Counter = "hearth_mqtt_refused_total",
+    /// TLS handshakes that failed or took too long.
+    tls_handshakes_failed: Counter = "hearth_tls_handshakes_failed_total",
+    /// TLS connections closed because too many handshakes were under way.
+    tls_handshakes_refused: Counter = "hearth_tls_handshakes_refused_total",
+    /// Certificates that were to be read again and could not be used.
+    tls_reloads_failed: Counter = "hearth_tls_reloads_failed_total",
     /// PUBLISH packets received.
     mqtt_received: Counter = "hearth_mqtt_received_total",
     /// PUBLISH packets sent.

@@ -25,6 +25,7 @@ pub struct Server {
     pub child: Child,
     pub http: SocketAddr,
     pub mqtt: SocketAddr,
+    pub mqtts: Option<SocketAddr>,
     /// What it printed before it was ready.
     pub said: Vec<String>,
 }
@@ -41,9 +42,10 @@ impl Server {
             if let Some(ready) = line.strip_prefix("ready ") {
                 let address = |name: &str| {
                     let word = ready.split(' ').find_map(|word| word.strip_prefix(name));
-                    word.unwrap().parse().unwrap()
+                    word.map(|word| word.parse().unwrap())
                 };
-                return Self { child, http: address("http="), mqtt: address("mqtt="), said };
+                let (http, mqtt) = (address("http=").unwrap(), address("mqtt=").unwrap());
+                return Self { child, http, mqtt, mqtts: address("mqtts="), said };
             }
             said.push(line);
         }
