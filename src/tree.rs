@@ -41,7 +41,9 @@ use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
-use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster, Tasks};
+use crate::supervision::{
+    ChildSpec, Directory, Ended, Family, Intensity, RoomView, Root, Roster, Tasks,
+};
 
 /// How long the store may take to write what waits for it.
 const STORE_STOP_WITHIN: Duration = Duration::from_secs(12);
@@ -142,18 +144,7 @@ impl House {
             store: store.clone(),
             stats: stats.clone(),
         };
-        let (doors, doors_view) = ChildSpec::room(
-            "doors",
-            vec![
-                ChildSpec::new("sweep", move |parent| {
-                    let sweep = sweep.clone();
-                    async move { Ok(sweep::start(sweep, parent).await?) }
-                }),
-                mqtt_door.spec(),
-                http_door.spec(),
-            ],
-            intensity,
-        );
+        let (doors, doors_view) = doors(sweep, mqtt_door, http_door, intensity);
         let children = vec![
             memory.stop_within(STORE_STOP_WITHIN),
             devices.directory().spec(),
@@ -184,6 +175,25 @@ impl House {
         self.view.closes();
         self.root.stop(deadline).await
     }
+}
+
+/// The doors; who looks after the house sees their connections.
+fn doors(
+    sweep: Arc<Sweep>,
+    mqtt: MqttDoor,
+    http: HttpDoor,
+    intensity: Intensity,
+) -> (ChildSpec, RoomView) {
+    let (mqtt_tasks, http_tasks) = (mqtt.tasks.clone(), http.tasks.clone());
+    http.view.opens(vec![
+        ("mqtt", Arc::new(move || mqtt_tasks.tasks())),
+        ("http", Arc::new(move || http_tasks.tasks())),
+    ]);
+    let sweep = ChildSpec::new("sweep", move |parent| {
+        let sweep = sweep.clone();
+        async move { Ok(sweep::start(sweep, parent).await?) }
+    });
+    ChildSpec::room("doors", vec![sweep, mqtt.spec(), http.spec()], intensity)
 }
 
 /// Devices whose commands are open, or whose timers run, are woken: what they wait for may be due.
@@ -231,7 +241,8 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
     });
     let shared = floor.clone();
     let family = family("devices", config.limits.live_devices_max, config);
-    let start = move |id: DeviceId, parent| device::actor::start(id, shared.clone(), parent);
+    let start =
+        move |id: DeviceId, gauge, parent| device::actor::start(id, shared.clone(), gauge, parent);
     Devices::new(Directory::new(family, start), floor, config.limits.call_ms_max)
 }
 
@@ -248,7 +259,9 @@ fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
         reconnect_in_ms: config.drain.reconnect_ms_max.as_millis().try_into().unwrap_or(u64::MAX),
     });
     let family = family("sessions", config.limits.live_sessions_max, config);
-    let start = move |user: UserId, parent| session::actor::start(user, floor.clone(), parent);
+    let start = move |user: UserId, gauge, parent| {
+        session::actor::start(user, floor.clone(), gauge, parent)
+    };
     let directory: Directory<UserId, SessionMsg> = Directory::new(family, start);
     neighbours.bind(&directory);
     Sessions::new(directory, config.limits.call_ms_max * 2)

@@ -15,6 +15,9 @@ use super::{admin, auth, devices, grants, health, history, kinds, programs};
         auth::logout,
         auth::me,
         auth::ticket,
+        auth::account::logins,
+        auth::account::end,
+        auth::account::password,
         devices::list,
         devices::create,
         devices::show,
@@ -41,6 +44,7 @@ use super::{admin, auth, devices, grants, health, history, kinds, programs};
         health::ready,
         health::metrics_text,
         admin::tree,
+        admin::kill,
     )
 )]
 struct Document;
