@@ -15,12 +15,11 @@ pub mod watchers;
 
 use std::sync::Arc;
 
-use ractor::ActorRef;
-
 use crate::kind::{FieldError, Kinds};
 use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, Value};
 use crate::stats::{Reading, StatsHandle};
 use crate::store::Store;
+use crate::supervision::Post;
 use crate::supervision::permit::Permit;
 use crate::supervision::reply::{Reply, Unanswered};
 
@@ -29,7 +28,7 @@ pub use view::{Changes, View};
 pub use watchers::{WatchKey, Watcher, WatcherRef, Watchers};
 
 /// Reaches one device actor.
-pub type DeviceRef = ActorRef<DeviceMsg>;
+pub type DeviceRef = Post<DeviceMsg>;
 
 /// An answer that a device owes.
 pub type Answer<T> = Reply<T, DeviceError>;

@@ -78,7 +78,7 @@ pub struct HttpFloor {
 pub type Floor = axum::extract::State<Arc<HttpFloor>>;
 
 /// Only what is ours is run, shown or talked to.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; worker-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -100,6 +100,9 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/auth/logout", post(auth::logout))
         .route("/auth/me", get(auth::me))
         .route("/auth/ticket", post(auth::ticket))
+        .route("/auth/sessions", get(auth::account::logins))
+        .route("/auth/sessions/{id}", delete(auth::account::end))
+        .route("/auth/password", post(auth::account::password))
         .route("/devices", get(devices::list).post(devices::create))
         .route("/devices/", get(devices::list).post(devices::create))
         .route("/devices/{id}", get(devices::show).patch(devices::patch).delete(devices::delete))
@@ -129,6 +132,7 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/metrics", get(health::metrics_text))
         .route("/openapi.json", get(openapi::document))
         .route("/admin/tree", get(admin::tree))
+        .route("/admin/tree/{parent}/{name}/kill", post(admin::kill))
         .route("/ws", get(socket::open))
         .route("/mqtt", get(mqtt_socket::open))
         .fallback(assets::serve)

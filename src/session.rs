@@ -15,12 +15,11 @@ pub mod tab;
 
 use std::sync::Arc;
 
-use ractor::ActorRef;
-
 use crate::device::{DeviceError, DeviceEvent, Patch};
 use crate::kind::FieldError;
 use crate::model::{Caller, DeviceId, Grant, Name, Scope, UserId};
 use crate::store::secret::Secret;
+use crate::supervision::Post;
 use crate::supervision::permit::Permit;
 use crate::supervision::reply::{Reply, Unanswered};
 
@@ -29,7 +28,7 @@ pub use rights::Sharing;
 pub use tab::{LoginId, Tab, TabEnd, TabId, ToTab};
 
 /// Reaches one session actor.
-pub type SessionRef = ActorRef<SessionMsg>;
+pub type SessionRef = Post<SessionMsg>;
 
 /// An answer that a session owes.
 pub type Answer<T> = Reply<T, SessionError>;

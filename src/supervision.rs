@@ -6,7 +6,7 @@
 //!   user. Behind it sharded supervisors start, restart, back off and quarantine.
 //! - [`Tasks`] runs connections: counted, bounded, their panics caught, drained at the end.
 //! - [`outbox()`] leads from an actor to its connection, [`Permits`] hold a connection back while
-//!   its actor is behind, [`Gauge`] shows how far behind.
+//!   its actor is behind, [`Gauge`] shows how far behind; a [`Post`] counts for it.
 //! - [`restart`] decides; everything else here carries out.
 //!
 //! Nothing in the house runs outside of these: `clippy.toml` bans the other ways to start a task.
@@ -28,7 +28,7 @@ mod supervisor;
 pub use cells::{Cell, Cells, Resident};
 pub use directory::{Directory, WeakDirectory};
 pub use family::{ChildInfo, ChildStatus, Family, StartError};
-pub use gauge::{Gauge, Tick};
+pub use gauge::{Gauge, Post};
 pub use outbox::{Inbox, Outbox, PushError, outbox};
 pub use panics::quiet_panics;
 pub use permit::{Permit, Permits};

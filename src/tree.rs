@@ -173,6 +173,11 @@ impl House {
             store: store.clone(),
             stats: stats.clone(),
         };
+        let (mqtt_tasks, http_tasks) = (mqtt_doors.tasks.clone(), http_door.tasks.clone());
+        view.opens(vec![
+            ("mqtt", Arc::new(move || mqtt_tasks.tasks())),
+            ("http", Arc::new(move || http_tasks.tasks())),
+        ]);
         let mut children = vec![sweep_spec(sweep), mqtt_doors.plain(sockets.mqtt)];
         if let Some(mqtts) = sockets.mqtts {
             children.push(certificate_spec(mqtts.tls.clone(), watch_period));
@@ -294,7 +299,8 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
     });
     let shared = floor.clone();
     let family = family("devices", config.limits.live_devices_max, config);
-    let start = move |id: DeviceId, parent| device::actor::start(id, shared.clone(), parent);
+    let start =
+        move |id: DeviceId, gauge, parent| device::actor::start(id, shared.clone(), gauge, parent);
     Devices::new(Directory::new(family, start), floor, config.limits.call_ms_max)
 }
 
@@ -312,7 +318,9 @@ fn sessions(config: &Config, devices: &Devices, spaces: &Spaces, store: &Store) 
         reconnect_in_ms: config.drain.reconnect_ms_max.as_millis().try_into().unwrap_or(u64::MAX),
     });
     let family = family("sessions", config.limits.live_sessions_max, config);
-    let start = move |user: UserId, parent| session::actor::start(user, floor.clone(), parent);
+    let start = move |user: UserId, gauge, parent| {
+        session::actor::start(user, floor.clone(), gauge, parent)
+    };
     let directory: Directory<UserId, SessionMsg> = Directory::new(family, start);
     neighbours.bind(&directory);
     Sessions::new(directory, config.limits.call_ms_max * 2)

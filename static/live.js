@@ -4,13 +4,15 @@
  * A dead connection is noticed by a missing pong, not by waiting for TCP. After a break it asks
  * for what was missed (`resume`). The pause before a new attempt grows and is jittered, so that
  * a restarted server isn't met by everybody in the same instant; waking up or going online
- * skips the pause.
+ * skips the pause. After a sleep the old socket has a moment to show that it lives.
  */
 import { Unreachable, refresh, ticket } from './api.js';
 
 const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 4_000;
 const OPEN_WITHIN_MS = 8_000;
+const SLEPT_MS = PING_EVERY_MS + PONG_WITHIN_MS; // awake, it would have heard a pong since,
+const PONG_AFTER_SLEEP_MS = 250; // and whoever comes back doesn't wait long for one
 const PAUSE_FIRST_MS = 400;
 const PAUSE_MAX_MS = 15_000;
 const TOKEN_ENDED = 4401;
@@ -26,6 +28,7 @@ export class Live extends EventTarget {
   #ping = null;
   #pong = null;
   #pinged_at = 0;
+  #heard_at = 0; // by the wall clock, which goes on while the machine sleeps
   #since;
   #turn = 0;
 
@@ -38,6 +41,7 @@ export class Live extends EventTarget {
       if (document.visibilityState === 'visible') this.#hurry();
     });
     addEventListener('pageshow', (event) => event.persisted && this.#hurry());
+    document.addEventListener('resume', () => this.#hurry());
   }
 
   start() {
@@ -89,6 +93,7 @@ export class Live extends EventTarget {
 
   #hear(socket, data) {
     if (socket !== this.#socket) return;
+    this.#heard_at = Date.now();
     let frame;
     try {
       frame = JSON.parse(data);
@@ -112,15 +117,17 @@ export class Live extends EventTarget {
     }
   }
 
-  #beat() {
+  #beat(slept = false) {
     clearTimeout(this.#ping);
     clearTimeout(this.#pong);
     const socket = this.#socket;
     if (socket?.readyState !== WebSocket.OPEN) return;
     this.#pinged_at = performance.now();
     socket.send('{"type":"ping"}');
-    this.#pong = setTimeout(() => this.#lost(socket), PONG_WITHIN_MS);
-    this.#ping = setTimeout(() => this.#beat(), PING_EVERY_MS);
+    this.#pong = slept
+      ? setTimeout(() => this.#renew(), PONG_AFTER_SLEEP_MS)
+      : setTimeout(() => this.#lost(socket), PONG_WITHIN_MS);
+    this.#ping = setTimeout(() => this.#hurry(), PING_EVERY_MS);
   }
 
   #lost(socket, code) {
@@ -150,10 +157,15 @@ export class Live extends EventTarget {
   }
 
   #hurry() {
-    if (this.state === 'waiting') {
-      this.#attempt = 0;
-      this.#open();
-    } else if (this.state === 'live') this.#beat();
+    const slept = Date.now() - this.#heard_at > SLEPT_MS;
+    if (this.state === 'waiting') this.#renew();
+    else if (this.state === 'live') this.#beat(slept);
+  }
+
+  #renew() {
+    this.#drop();
+    this.#attempt = 0;
+    this.#open();
   }
 
   #drop() {

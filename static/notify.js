@@ -20,7 +20,7 @@ export const permit = () => Notification.requestPermission();
 
 async function tell(title, body, tag, id) {
   if (!allowed() || document.visibilityState === 'visible') return;
-  const options = { body, tag, icon: '/icon.svg', data: { hash: `#/device/${id}` } };
+  const options = { body, tag, icon: '/icon-192.png', data: { hash: `#/device/${id}` } };
   const worker = await navigator.serviceWorker?.getRegistration();
   if (worker) await worker.showNotification(title, options);
   else new Notification(title, options);

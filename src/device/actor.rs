@@ -17,6 +17,7 @@ use crate::host::now_ms;
 use crate::kind::Watch;
 use crate::model::{Command, Device, DeviceId};
 use crate::store::{self, Batch};
+use crate::supervision::Gauge;
 
 use super::state::{Change, DeviceEffect, DeviceState, Effects};
 use super::{
@@ -32,9 +33,10 @@ use super::{
 pub async fn start(
     id: DeviceId,
     floor: Arc<DeviceFloor>,
+    gauge: Gauge,
     supervisor: ActorCell,
-) -> Result<DeviceRef, SpawnErr> {
-    let shell = Shell { id, floor };
+) -> Result<ActorRef<DeviceMsg>, SpawnErr> {
+    let shell = Shell { id, floor, gauge };
     let (actor, _) = Actor::spawn_linked(None, DeviceActor, shell, supervisor).await?;
     Ok(actor)
 }
@@ -48,6 +50,7 @@ struct DeviceActor;
 struct Shell {
     id: DeviceId,
     floor: Arc<DeviceFloor>,
+    gauge: Gauge,
 }
 
 /// A timer that will cast a message to the actor.
@@ -55,6 +58,8 @@ type Timer = JoinHandle<Result<(), MessagingErr<DeviceMsg>>>;
 
 struct Running {
     shell: Shell,
+    /// Where its own messages go.
+    myself: DeviceRef,
     state: Option<DeviceState>,
     link: Option<Link>,
     /// Commands since old ones were last forgotten.
@@ -69,29 +74,31 @@ impl Actor for DeviceActor {
 
     async fn pre_start(
         &self,
-        _: ActorRef<DeviceMsg>,
+        myself: ActorRef<DeviceMsg>,
         shell: Shell,
     ) -> Result<Running, ActorProcessingErr> {
-        Ok(Running { shell, state: None, link: None, unpruned: 0, alarm_clock: None })
+        let myself = DeviceRef::new(myself, shell.gauge.clone());
+        Ok(Running { shell, myself, state: None, link: None, unpruned: 0, alarm_clock: None })
     }
 
     /// An actor that is started again after a fault shows its watchers at once what is so: its link
     /// is gone, and what was never written too.
     async fn post_start(
         &self,
-        myself: ActorRef<DeviceMsg>,
-        _: &mut Running,
+        _: ActorRef<DeviceMsg>,
+        running: &mut Running,
     ) -> Result<(), ActorProcessingErr> {
-        Ok(myself.cast(DeviceMsg::Wake)?)
+        Ok(running.myself.cast(DeviceMsg::Wake)?)
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<DeviceMsg>,
+        _: ActorRef<DeviceMsg>,
         message: DeviceMsg,
         running: &mut Running,
     ) -> Result<(), ActorProcessingErr> {
-        running.handle(&myself, message).await
+        running.myself.gauge().taken();
+        running.handle(message).await
     }
 
     async fn post_stop(
@@ -104,14 +111,10 @@ impl Actor for DeviceActor {
 }
 
 impl Running {
-    async fn handle(
-        &mut self,
-        myself: &ActorRef<DeviceMsg>,
-        message: DeviceMsg,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn handle(&mut self, message: DeviceMsg) -> Result<(), ActorProcessingErr> {
         if self.state.is_none() && !self.load()? {
             refuse(message);
-            myself.stop(None);
+            self.myself.stop(None);
             return Ok(());
         }
         let Some(state) = &mut self.state else { return Ok(()) };
@@ -120,7 +123,7 @@ impl Running {
         match message {
             DeviceMsg::Said(link, report, receipt) => {
                 if self.link.as_ref().is_some_and(|held| held.id == link) {
-                    let Shell { id, floor } = &self.shell;
+                    let Shell { id, floor, .. } = &self.shell;
                     floor.watchers.tell_said(*id, || Said::by(*id, &report));
                 }
                 state.said(link, report, receipt, now_ms, &mut out);
@@ -139,7 +142,7 @@ impl Running {
                 self.link.take_if(|held| held.id == link);
             }
             DeviceMsg::Attach(link, reply) => {
-                let attached = Box::pin(self.attach(myself, link, now_ms, &mut out)).await;
+                let attached = Box::pin(self.attach(link, now_ms, &mut out)).await;
                 reply.send(attached);
             }
             DeviceMsg::Patch(patch, reply) => {
@@ -161,19 +164,19 @@ impl Running {
                 let gone = deleted.is_ok();
                 reply.send(deleted);
                 if gone {
-                    myself.stop(None);
+                    self.myself.stop(None);
                     return Ok(());
                 }
             }
         }
-        self.carry_out(myself, out);
-        self.set_alarm_clock(myself, now_ms);
+        self.carry_out(out);
+        self.set_alarm_clock(now_ms);
         Ok(())
     }
 
     /// Loads the device. False: there is none.
     fn load(&mut self) -> Result<bool, ActorProcessingErr> {
-        let Shell { id, floor } = &self.shell;
+        let Shell { id, floor, .. } = &self.shell;
         let Some(device) = store::devices::get(&floor.store, *id)? else { return Ok(false) };
         let kind = floor.kinds.get_or_plain(&device.kind);
         let open = store::devices::open_commands(&floor.store, *id)?;
@@ -187,7 +190,7 @@ impl Running {
 
     /// Forgets commands that ended long ago. Nobody waits for it, and what fails is done next time.
     fn prune(&self) {
-        let Shell { id, floor } = &self.shell;
+        let Shell { id, floor, .. } = &self.shell;
         let mut batch = Batch::new();
         match store::devices::prune_commands(&floor.store, &mut batch, *id) {
             Ok(0) => {}
@@ -198,7 +201,6 @@ impl Running {
 
     async fn attach(
         &mut self,
-        myself: &ActorRef<DeviceMsg>,
         link: Link,
         now_ms: i64,
         out: &mut Effects,
@@ -212,7 +214,7 @@ impl Running {
             close(&older, LinkEnd::TakenOver);
         }
         state.attach(link.id, now_ms, out);
-        Ok(Attached { device: myself.clone(), kind: state.kind().clone() })
+        Ok(Attached { device: self.myself.clone(), kind: state.kind().clone() })
     }
 
     async fn patch(
@@ -276,7 +278,7 @@ impl Running {
         }
     }
 
-    fn carry_out(&self, myself: &ActorRef<DeviceMsg>, effects: Effects) {
+    fn carry_out(&self, effects: Effects) {
         let floor = &self.shell.floor;
         for effect in effects {
             match effect {
@@ -285,7 +287,7 @@ impl Running {
                 DeviceEffect::Confirm(receipt) => receipt.confirm(),
                 DeviceEffect::Record(sample) => floor.stats.record(sample.of(self.shell.id)),
                 DeviceEffect::Save { number, device, watch, commands } => {
-                    let (myself, rev) = (myself.clone(), device.rev);
+                    let (myself, rev) = (self.myself.clone(), device.rev);
                     floor.store.commit_then(batch(&device, &watch, &commands), move |done| {
                         let safe = done.is_ok();
                         if myself.cast(DeviceMsg::Saved(number, rev, safe)).is_err() {
@@ -294,14 +296,14 @@ impl Running {
                     });
                 }
                 // What waits in the mailbox is still handled; the next message finds a successor.
-                DeviceEffect::Retire => drop(myself.drain()),
+                DeviceEffect::Retire => drop(self.myself.drain()),
             }
         }
     }
 
     fn send(&self, message: ToLink) {
         if let ToLink::Set(payload, _) = &message {
-            let Shell { id, floor } = &self.shell;
+            let Shell { id, floor, .. } = &self.shell;
             floor.watchers.tell_said(*id, || Some(Said::to(*id, payload.clone())));
         }
         if let Some(link) = &self.link
@@ -311,7 +313,7 @@ impl Running {
         }
     }
 
-    fn set_alarm_clock(&mut self, myself: &ActorRef<DeviceMsg>, now_ms: i64) {
+    fn set_alarm_clock(&mut self, now_ms: i64) {
         let Some(at_ms) = self.state.as_ref().and_then(DeviceState::next_wake_ms) else { return };
         if self.alarm_clock.as_ref().is_some_and(|(set_ms, _)| *set_ms <= at_ms) {
             return;
@@ -320,7 +322,7 @@ impl Running {
             older.abort();
         }
         let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
-        self.alarm_clock = Some((at_ms, myself.send_after(wait, || DeviceMsg::Wake)));
+        self.alarm_clock = Some((at_ms, self.myself.send_after(wait, || DeviceMsg::Wake)));
     }
 
     /// The house closes, or the actor retires: the link ends, and the device is written as it is.

@@ -1,125 +1,172 @@
-//! The house, as its administrator sees it.
+//! The house, as its administrator sees it: once, or as it lives.
+//!
+//! - Process: one task per socket that watches the tree.
+//! - Supervised by: the socket tasks of `doors`; never restarted, the browser reconnects.
+//! - Takes: nothing but the end of the socket.
+//! - Tells: the browser, once a second.
+//! - Never: outlives the sign-in that opened it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "a handler's errors are its responses, which the OpenAPI document lists"
+)]
+
+mod pace;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
-use serde::Serialize;
-use serde_json::{Value as JsonValue, json};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
-use crate::devices::Devices;
-use crate::observe::{log_tail, metrics};
-use crate::sessions::Sessions;
-use crate::spaces::Spaces;
-use crate::supervision::{ChildInfo, ChildStatus, RoomView, Roster};
+use crate::host::now_ms;
+use crate::observe::metrics;
+use crate::session::TabEnd;
+use crate::store::accounts;
+use crate::supervision::Cancel;
 
-use super::Floor;
-use super::auth::caller::Administrator;
+use super::auth::caller::{self, Administrator};
+use super::auth::tokens::Claims;
+use super::error::{Problem, Query};
+use super::socket::origin_is_ours;
+use super::{Floor, HttpFloor};
 
-/// Children of a family that are listed at most, the troubled ones first.
-const LISTED_MAX: usize = 200;
+pub use view::{HouseView, KillError, Tree};
 
-/// Shows the house. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct HouseView {
-    inner: Arc<Inner>,
+/// How often the tree is told to who watches it.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long a browser may leave its socket full before it is closed.
+const WRITE_WITHIN: Duration = Duration::from_secs(15);
+
+/// Bytes of a frame from who watches; nothing is read from it.
+const FRAME_BYTES_MAX: usize = 1_024;
+
+/// How a WebSocket says who opens it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// A ticket, or an access token.
+    token: Option<String>,
 }
 
-#[derive(Default)]
-struct Inner {
-    open: AtomicBool,
-    root: OnceLock<Roster>,
-    rooms: OnceLock<Vec<(&'static str, RoomView)>>,
-    families: OnceLock<(Devices, Spaces, Sessions)>,
-}
-
-impl HouseView {
-    /// The house stands: its rooms, and the families in them.
-    pub fn stands(&self, root: Roster, rooms: Vec<(&'static str, RoomView)>) {
-        drop(self.inner.root.set(root));
-        drop(self.inner.rooms.set(rooms));
-        self.inner.open.store(true, Ordering::Release);
-    }
-
-    /// The families whose actors are shown.
-    pub fn houses(&self, devices: Devices, spaces: Spaces, sessions: Sessions) {
-        drop(self.inner.families.set((devices, spaces, sessions)));
-    }
-
-    /// The doors close.
-    pub fn closes(&self) {
-        self.inner.open.store(false, Ordering::Release);
-    }
-
-    /// Whether every door is open.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.inner.open.load(Ordering::Acquire)
-    }
-
-    fn tree(&self) -> Vec<JsonValue> {
-        let children = |parent: &'static str, roster: &Roster| {
-            roster.snapshot().into_iter().map(move |child| shown(parent, &child))
-        };
-        let root = self.inner.root.get().into_iter().flat_map(|roster| children("hearth", roster));
-        let rooms = self.inner.rooms.get().into_iter().flatten();
-        let rooms = rooms.flat_map(|(name, view)| children(name, &view.roster()));
-        let mut tree: Vec<JsonValue> = root.chain(rooms).collect();
-        if let Some((devices, spaces, sessions)) = self.inner.families.get() {
-            tree.extend(family("devices", devices.directory().snapshot()));
-            tree.extend(family("spaces", spaces.snapshot()));
-            tree.extend(family("sessions", sessions.directory().snapshot()));
-        }
-        tree
-    }
-}
-
-fn family<K: ToString>(parent: &str, mut children: Vec<ChildInfo<K>>) -> Vec<JsonValue> {
-    children.sort_by_key(|child| child.status == ChildStatus::Running);
-    children.iter().take(LISTED_MAX).map(|child| shown(parent, child)).collect()
-}
-
-fn shown<K: ToString>(parent: &str, child: &ChildInfo<K>) -> JsonValue {
-    #[derive(Serialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Status {
-        Running,
-        BackingOff,
-        Quarantined,
-    }
-    let status = match child.status {
-        ChildStatus::Running => Status::Running,
-        ChildStatus::BackingOff => Status::BackingOff,
-        ChildStatus::Quarantined => Status::Quarantined,
+/// The supervision tree: every room, and the actors of every family. As a WebSocket
+/// (`/admin/tree?token=`) the same once a second, as long as it is open.
+#[utoipa::path(get, path = "/admin/tree", tag = "admin", responses((status = 200, body = Tree),
+    (status = 101), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub async fn tree(
+    State(floor): Floor,
+    headers: HeaderMap,
+    Query(opening): Query<Opening>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let Ok(upgrade) = upgrade else {
+        let token = caller::bearer(&headers).ok_or_else(caller::no_token)?;
+        admit(caller::check(&floor, token)?)?;
+        return Ok(Json(floor.house.tree(&floor.store)).into_response());
     };
-    json!({
-        "parent": parent,
-        "name": child.key.to_string(),
-        "status": status,
-        "restarts": child.restarts,
-        "last_fault": child.last_fault,
-        "since_ms_ago": Instant::now().duration_since(child.since).as_millis(),
-    })
+    if !origin_is_ours(&headers, &floor.config) {
+        let detail = "this page may not open the WebSocket";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail));
+    }
+    let token = opening.token.as_deref().or_else(|| caller::bearer(&headers));
+    let token = token.ok_or_else(caller::no_token)?;
+    let claims = admit(caller::check_person(&floor, token)?)?;
+    Ok(upgrade
+        .write_buffer_size(0)
+        .max_write_buffer_size(usize::MAX)
+        .max_message_size(FRAME_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .on_upgrade(move |socket| async move {
+            let sockets = floor.sockets.clone();
+            if let Err(full) = sockets.spawn(|cancel| watch(socket, floor, claims, cancel)) {
+                tracing::debug!(%full, "who watches the tree was turned away");
+            }
+        }))
 }
 
-/// The supervision tree: every room, and the actors of every family.
-#[utoipa::path(get, path = "/admin/tree", tag = "admin", responses((status = 200), (status = 403)))]
-pub async fn tree(State(floor): Floor, _who: Administrator) -> Json<JsonValue> {
-    let (devices, sessions) = (floor.devices.directory().len(), floor.sessions.directory().len());
-    let log: Vec<_> = log_tail()
-        .into_iter()
-        .map(|line| json!({"at": line.at_ms, "level": line.level, "message": line.text}))
-        .collect();
-    Json(json!({
-        "children": floor.house.tree(),
-        "counts": {
-            "devices": devices,
-            "sessions": sessions,
-            "tabs": metrics().tabs.get(),
-            "links": metrics().mqtt_links.get(),
-        },
-        "log": log,
-    }))
+fn admit(claims: Claims) -> Result<Claims, Problem> {
+    if claims.admin {
+        return Ok(claims);
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "for administrators"))
+}
+
+/// Tells the tree until the browser goes, the sign-in ends or the house closes.
+async fn watch(mut socket: WebSocket, floor: Arc<HttpFloor>, claims: Claims, cancel: Cancel) {
+    let mut beat = tokio::time::interval(EVERY);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let end = loop {
+        tokio::select! {
+            _ = beat.tick() => {
+                if !is_signed_in(&floor, &claims) {
+                    break Some(TabEnd::SignedOut);
+                }
+                let Ok(text) = serde_json::to_string(&floor.house.tree(&floor.store)) else {
+                    break None;
+                };
+                if !sent(&mut socket, Message::Text(text.into())).await {
+                    break None;
+                }
+            }
+            heard = socket.recv() => match heard {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
+                Some(Ok(_)) => {}
+            },
+            () = cancel.cancelled() => break Some(TabEnd::ShuttingDown),
+        }
+    };
+    if let Some(end) = end {
+        let frame = CloseFrame { code: end.code(), reason: Utf8Bytes::default() };
+        sent(&mut socket, Message::Close(Some(frame))).await;
+    }
+}
+
+async fn sent(socket: &mut WebSocket, message: Message) -> bool {
+    matches!(tokio::time::timeout(WRITE_WITHIN, socket.send(message)).await, Ok(Ok(())))
+}
+
+/// Whether the sign-in still stands; where the store can't tell, it does not.
+fn is_signed_in(floor: &HttpFloor, claims: &Claims) -> bool {
+    let stands = match claims.login {
+        None => true,
+        Some(login) => {
+            accounts::family(&floor.store, claims.sub, login.0).is_ok_and(|kept| kept.is_some())
+        }
+    };
+    stands && now_ms() / 1_000 < claims.exp
+}
+
+/// Kills an actor, to see that nobody else notices: a device or session, or what is in `memory` or
+/// `doors` (one such in 30 s). Its supervisor starts it again.
+#[utoipa::path(post, path = "/admin/tree/{parent}/{name}/kill", tag = "admin",
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 429, body = Problem)))]
+pub async fn kill(
+    State(floor): Floor,
+    Administrator(who): Administrator,
+    Path((parent, name)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    floor.house.kill(&parent, &name)?;
+    metrics().kills.inc();
+    tracing::warn!(by = %who.name, family = %parent, child = %name, "killed by an administrator");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<KillError> for Problem {
+    fn from(error: KillError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KillError::NoSuchActor => Self::not_found(),
+            KillError::NotRunning => Self::new(StatusCode::CONFLICT, "not_running", detail),
+            KillError::HoldsTheHouse => Self::new(StatusCode::CONFLICT, "holds_the_house", detail),
+            KillError::TooSoon { retry_in } => Self::too_many(retry_in.as_secs().max(1)),
+        }
+    }
 }

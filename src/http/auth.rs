@@ -5,6 +5,7 @@
     reason = "a handler's errors are its responses, which the OpenAPI document lists"
 )]
 
+pub mod account;
 pub mod asker;
 pub mod attempts;
 pub mod caller;

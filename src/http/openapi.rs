@@ -15,6 +15,9 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         auth::logout,
         auth::me,
         auth::ticket,
+        auth::account::logins,
+        auth::account::end,
+        auth::account::password,
         devices::list,
         devices::create,
         devices::show,
@@ -44,6 +47,7 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         health::ready,
         health::metrics_text,
         admin::tree,
+        admin::kill,
     )
 )]
 struct Document;

@@ -103,7 +103,7 @@ pub(super) fn check_origin(headers: &HeaderMap, config: &Config) -> Result<(), P
 }
 
 /// A page of ours, or no page at all: programs send no `Origin`.
-fn origin_is_ours(headers: &HeaderMap, config: &Config) -> bool {
+pub(super) fn origin_is_ours(headers: &HeaderMap, config: &Config) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     if config.http.public_url.as_deref() == Some(origin)

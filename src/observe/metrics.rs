@@ -213,6 +213,8 @@ series! {
     child_faults: Counter = "hearth_child_faults_total",
     /// Times that an actor was put into quarantine.
     child_quarantines: Counter = "hearth_child_quarantines_total",
+    /// Actors killed by an administrator.
+    kills: Counter = "hearth_kills_total",
     /// Restarts of a room of the house.
     room_restarts: Counter = "hearth_room_restarts_total",
     /// Connections that ended by a panic.

@@ -21,6 +21,7 @@ use crate::model::{Device, DeviceId, Grant, Role, Scope, UserId};
 use crate::spaces::Spaces;
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
+use crate::supervision::Gauge;
 
 use super::frame::{self, Request};
 use super::state::SessionState;
@@ -59,10 +60,11 @@ pub struct SessionFloor {
 pub async fn start(
     user: UserId,
     floor: Arc<SessionFloor>,
+    gauge: Gauge,
     supervisor: ActorCell,
-) -> Result<SessionRef, SpawnErr> {
-    let (actor, _) = Actor::spawn_linked(None, SessionActor, (user, floor), supervisor).await?;
-    actor.send_interval(TICK, || SessionMsg::Tick);
+) -> Result<ActorRef<SessionMsg>, SpawnErr> {
+    let arguments = (user, floor, gauge);
+    let (actor, _) = Actor::spawn_linked(None, SessionActor, arguments, supervisor).await?;
     Ok(actor)
 }
 
@@ -71,6 +73,8 @@ struct SessionActor;
 pub(super) struct Running {
     pub(super) user: UserId,
     pub(super) floor: Arc<SessionFloor>,
+    /// Where its own messages go.
+    myself: SessionRef,
     watcher: WatcherRef,
     pub(super) state: Option<SessionState>,
     /// The end of a right that the actor is to be woken for, Unix milliseconds.
@@ -78,7 +82,7 @@ pub(super) struct Running {
 }
 
 /// Stands for the session among a device's watchers.
-struct Ear(ActorRef<SessionMsg>);
+struct Ear(SessionRef);
 
 impl Watcher for Ear {
     fn tell(&self, event: DeviceEvent) -> bool {
@@ -90,28 +94,32 @@ impl Watcher for Ear {
 impl Actor for SessionActor {
     type Msg = SessionMsg;
     type State = Running;
-    type Arguments = (UserId, Arc<SessionFloor>);
+    type Arguments = (UserId, Arc<SessionFloor>, Gauge);
 
     async fn pre_start(
         &self,
         myself: ActorRef<SessionMsg>,
-        (user, floor): Self::Arguments,
+        (user, floor, gauge): Self::Arguments,
     ) -> Result<Running, ActorProcessingErr> {
-        Ok(Running { user, floor, watcher: Arc::new(Ear(myself)), state: None, awaited_ms: None })
+        let myself = SessionRef::new(myself, gauge);
+        myself.send_every(TICK, || SessionMsg::Tick);
+        let watcher = Arc::new(Ear(myself.clone()));
+        Ok(Running { user, floor, myself, watcher, state: None, awaited_ms: None })
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<SessionMsg>,
+        _: ActorRef<SessionMsg>,
         message: SessionMsg,
         running: &mut Running,
     ) -> Result<(), ActorProcessingErr> {
+        running.myself.gauge().taken();
         let now_ms = now_ms();
         if running.state.is_none() {
             Box::pin(running.load(now_ms)).await?;
         }
         running.end_rights(now_ms);
-        let Running { floor, state: Some(state), .. } = running else { return Ok(()) };
+        let Running { floor, myself, state: Some(state), .. } = running else { return Ok(()) };
         #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
         match message {
             SessionMsg::Device(event) => state.hear(&event, now_ms),
@@ -134,10 +142,10 @@ impl Actor for SessionActor {
                     SessionMsg::Within(scope, asked) => (scope, *asked),
                     asked => (Scope::ALL, asked),
                 };
-                Box::pin(running.answer(&myself, &scope, asked, now_ms)).await;
+                Box::pin(running.answer(&scope, asked, now_ms)).await;
             }
         }
-        running.await_end(&myself, now_ms);
+        running.await_end(now_ms);
         Ok(())
     }
 
@@ -201,27 +209,21 @@ impl Running {
     }
 
     /// Wakes the actor at the end of a right that comes before its next tick.
-    fn await_end(&mut self, myself: &ActorRef<SessionMsg>, now_ms: i64) {
+    fn await_end(&mut self, now_ms: i64) {
         let Some(end_ms) = self.state.as_ref().and_then(SessionState::next_end_ms) else { return };
         let left = Duration::from_millis(u64::try_from(end_ms - now_ms).unwrap_or(0));
         if left <= TICK && self.awaited_ms != Some(end_ms) {
             self.awaited_ms = Some(end_ms);
-            myself.send_after(left, || SessionMsg::Tick);
+            self.myself.send_after(left, || SessionMsg::Tick);
         }
     }
 
     /// What somebody waits for.
-    async fn answer(
-        &mut self,
-        myself: &ActorRef<SessionMsg>,
-        scope: &Scope,
-        asked: SessionMsg,
-        now_ms: i64,
-    ) {
+    async fn answer(&mut self, scope: &Scope, asked: SessionMsg, now_ms: i64) {
         let Self { floor, state: Some(state), .. } = self else { return };
         match asked {
             SessionMsg::FromTab(tab, request, _permit) => {
-                self.asked_by_tab(myself, tab, request, now_ms).await;
+                self.asked_by_tab(tab, request, now_ms).await;
             }
             SessionMsg::List(reply) => reply.send(Ok(state.list(scope))),
             SessionMsg::Show(id, reply) => reply.send(state.show(id, scope)),
@@ -296,13 +298,7 @@ impl Running {
         self.floor.devices.deliver(id, question(answer)).await;
     }
 
-    async fn asked_by_tab(
-        &mut self,
-        myself: &ActorRef<SessionMsg>,
-        tab: TabId,
-        request: Request,
-        now_ms: i64,
-    ) {
+    async fn asked_by_tab(&mut self, tab: TabId, request: Request, now_ms: i64) {
         let Some(state) = &mut self.state else { return };
         match request {
             Request::Ping { reference } => {
@@ -320,7 +316,7 @@ impl Running {
                     wishes: Wishes { desired: Some(desired), ..Wishes::default() },
                     ttl_s,
                 };
-                let myself = myself.clone();
+                let myself = self.myself.clone();
                 let reply = super::Answer::to(move |done| {
                     if let Err(refused) = done {
                         let frame = frame::refusal(&reference, &refused);

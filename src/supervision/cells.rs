@@ -335,6 +335,8 @@ impl<K: Clone, S> Cell<K, S> {
             restarts: trouble.map_or(0, |trouble| trouble.restarts),
             last_fault: trouble.map(|trouble| trouble.last_fault.clone()),
             since: inside.since,
+            waiting: None,
+            handled: None,
         }
     }
 }

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::family::{Child, ChildInfo, Family, StartError};
+use super::gauge::{Gauge, Post};
 use super::restart::Intensity;
 use super::root::{Branch, ChildSpec, Strategy};
 use super::supervisor::{Supervisor, SupervisorMsg};
@@ -34,8 +35,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(10);
 /// A backoff no longer than this is waited for instead of being reported.
 const WAIT_OUT: Duration = Duration::from_secs(1);
 
-type Start<K, M> =
-    Box<dyn Fn(K, ActorCell) -> BoxFuture<'static, Result<ActorRef<M>, SpawnErr>> + Send + Sync>;
+type Start<K, M> = Box<
+    dyn Fn(K, Gauge, ActorCell) -> BoxFuture<'static, Result<ActorRef<M>, SpawnErr>> + Send + Sync,
+>;
 
 /// The handle; cheap to clone.
 pub struct Directory<K, M> {
@@ -82,18 +84,19 @@ where
     K: Clone + Eq + Hash + Display + Send + Sync + 'static,
     M: Message,
 {
-    /// A family whose children `start` spawns, linked to the supervisor it is given.
+    /// A family whose children `start` spawns, linked to the supervisor it is given. A child counts
+    /// what it takes with the gauge it is given, and sends to itself through a [`Post`].
     ///
     /// `start` should not load anything: the child does that in `post_start` or at its first
     /// message, off the supervisor. What must not exist is found out before asking for it.
     pub fn new<F, R>(family: Family, start: F) -> Self
     where
-        F: Fn(K, ActorCell) -> R + Send + Sync + 'static,
+        F: Fn(K, Gauge, ActorCell) -> R + Send + Sync + 'static,
         R: Future<Output = Result<ActorRef<M>, SpawnErr>> + Send + 'static,
     {
         let house = House {
             family,
-            start: Box::new(move |key, supervisor| Box::pin(start(key, supervisor))),
+            start: Box::new(move |key, gauge, supervisor| Box::pin(start(key, gauge, supervisor))),
             count: AtomicUsize::new(0),
             faults: AtomicU64::new(0),
             shards: (0..family.shards.max(1)).map(|_| Shard::default()).collect(),
@@ -124,7 +127,7 @@ where
     /// The actor of that key if it runs now. No message, no wait: a few 100 ns
     /// with cold caches and 100,000 children.
     #[must_use]
-    pub fn get(&self, key: &K) -> Option<ActorRef<M>> {
+    pub fn get(&self, key: &K) -> Option<Post<M>> {
         let children = read(&self.house.shard(key).children);
         children.get(key)?.serving().cloned()
     }
@@ -133,7 +136,7 @@ where
     ///
     /// # Errors
     /// [`StartError`]; never waits longer than [`Family::answer_within`].
-    pub async fn get_or_start(&self, key: &K) -> Result<ActorRef<M>, StartError> {
+    pub async fn get_or_start(&self, key: &K) -> Result<Post<M>, StartError> {
         if let Some(actor) = self.get(key) {
             return Ok(actor);
         }
@@ -170,6 +173,13 @@ where
         if let Some(supervisor) = read(&self.house.shard(&key).supervisor).as_ref() {
             supervisor.cast(SupervisorMsg::Stop(key)).ok(); // it is stopping: then all end
         }
+    }
+
+    /// Kills the child of that key in the middle of what it does, as a fault would; it is started
+    /// again. `None` if it does not run.
+    #[must_use]
+    pub fn kill(&self, key: &K) -> Option<()> {
+        self.get(key).map(|actor| actor.kill())
     }
 
     /// Children that run, back off or are quarantined.
@@ -223,7 +233,7 @@ where
     }
 
     /// Asks the supervisor, again if it dies over the question.
-    async fn ask(&self, key: &K) -> Result<ActorRef<M>, StartError> {
+    async fn ask(&self, key: &K) -> Result<Post<M>, StartError> {
         let shard = self.house.shard(key);
         let mut waited = false;
         loop {
@@ -247,14 +257,14 @@ where
 async fn question<K: Clone + Send + 'static, M: Message>(
     supervisor: Option<ActorRef<SupervisorMsg<K, M>>>,
     key: &K,
-) -> Option<Result<ActorRef<M>, StartError>> {
+) -> Option<Result<Post<M>, StartError>> {
     let (reply, answer) = oneshot::channel();
     supervisor?.cast(SupervisorMsg::GetOrStart(key.clone(), reply)).ok()?;
     answer.await.ok()
 }
 
 /// Casts; gives the message back if the actor takes none any more.
-fn send<M: Message>(actor: &ActorRef<M>, message: M) -> Result<(), M> {
+fn send<M: Message>(actor: &Post<M>, message: M) -> Result<(), M> {
     match actor.cast(message) {
         Err(MessagingErr::SendErr(message)) => Err(message),
         // The other errors can't meet a typed reference.

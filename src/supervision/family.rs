@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ractor::{ActorRef, ActorStatus, Message};
+use ractor::{ActorStatus, Message};
 
+use super::gauge::Post;
 use super::restart::{Patience, Record};
 
 /// How a family of actors is run.
@@ -95,12 +96,16 @@ pub struct ChildInfo<K> {
     pub last_fault: Option<Box<str>>,
     /// Since when it is as it is.
     pub since: Instant,
+    /// Messages that wait in its mailbox, if that is counted.
+    pub waiting: Option<u32>,
+    /// Messages it has handled in this life, modulo 2^32, if that is counted.
+    pub handled: Option<u32>,
 }
 
-/// A child's row; 32 bytes as long as it never failed.
+/// A child's row; 40 bytes as long as it never failed.
 pub(super) struct Child<M> {
     /// `None` while it backs off or is quarantined.
-    pub(super) actor: Option<ActorRef<M>>,
+    pub(super) actor: Option<Post<M>>,
     pub(super) since: Instant,
     pub(super) trouble: Option<Box<Trouble>>,
 }
@@ -118,7 +123,7 @@ pub(super) struct Trouble {
 
 impl<M: Message> Child<M> {
     /// Its actor if it still takes messages.
-    pub(super) fn serving(&self) -> Option<&ActorRef<M>> {
+    pub(super) fn serving(&self) -> Option<&Post<M>> {
         self.actor.as_ref().filter(|actor| actor.get_status() < ActorStatus::Draining)
     }
 
@@ -135,6 +140,8 @@ impl<M: Message> Child<M> {
             restarts: trouble.map_or(0, |trouble| trouble.restarts),
             last_fault: trouble.map(|trouble| trouble.last_fault.clone()),
             since: self.since,
+            waiting: self.actor.as_ref().map(|actor| actor.gauge().waiting()),
+            handled: self.actor.as_ref().map(|actor| actor.gauge().handled()),
         }
     }
 }

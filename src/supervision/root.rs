@@ -198,6 +198,8 @@ impl Roster {
             restarts: slot.restarts,
             last_fault: slot.last_fault.clone(),
             since: slot.since,
+            waiting: None,
+            handled: None,
         };
         lock(&self.board).slots.iter().map(info).collect()
     }

@@ -19,11 +19,12 @@ use tokio::time::timeout;
 
 use super::directory::{House, Shard, appoint};
 use super::family::{Child, StartError, Trouble};
+use super::gauge::{Gauge, Post};
 use super::restart::{Decision, Ending};
 use super::{KILL_WITHIN, Obituary, guarded, read, write};
 use crate::observe::metrics;
 
-type Reply<M> = oneshot::Sender<Result<ActorRef<M>, StartError>>;
+type Reply<M> = oneshot::Sender<Result<Post<M>, StartError>>;
 
 /// What may be asked of a supervisor.
 pub(super) enum SupervisorMsg<K, M> {
@@ -55,7 +56,7 @@ pub(super) struct SupervisorState<K, M> {
 
 /// What a child's row says to somebody who asks for the child.
 enum Row<M> {
-    Serving(ActorRef<M>),
+    Serving(Post<M>),
     Ending,
     Paused(StartError),
     None,
@@ -112,11 +113,13 @@ where
         me: &ActorRef<SupervisorMsg<K, M>>,
         key: K,
         state: &mut SupervisorState<K, M>,
-    ) -> Result<ActorRef<M>, StartError> {
-        let start = async { (self.house.start)(key.clone(), me.get_cell()).await };
+    ) -> Result<Post<M>, StartError> {
+        let gauge = Gauge::default();
+        let start = async { (self.house.start)(key.clone(), gauge.clone(), me.get_cell()).await };
         let started = timeout(self.house.family.start_within, guarded(start)).await;
         match started.unwrap_or_else(|_late| Err("the start took too long".into())) {
             Ok(actor) => {
+                let actor = Post::new(actor, gauge);
                 state.keys.insert(actor.get_id().pid(), key.clone());
                 let mut children = write(&self.shard().children);
                 let child = children.entry(key).or_insert_with(|| self.new_child());
@@ -233,7 +236,7 @@ where
             self.house.count.fetch_sub(children.len(), Ordering::Relaxed);
             std::mem::take(&mut *children).into_values().filter_map(|child| child.actor).collect()
         };
-        let left: Vec<_> = left.iter().map(ActorRef::get_cell).collect();
+        let left: Vec<_> = left.iter().map(|actor| actor.get_cell()).collect();
         kill_all(&left).await;
     }
 }

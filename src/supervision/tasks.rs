@@ -140,6 +140,12 @@ impl Tasks {
         self.owner.shared.active.load(Ordering::Acquire)
     }
 
+    /// The most tasks that may run at once.
+    #[must_use]
+    pub fn tasks_max(&self) -> usize {
+        self.owner.shared.tasks_max
+    }
+
     /// Tasks that panicked so far.
     #[must_use]
     pub fn panics(&self) -> u64 {

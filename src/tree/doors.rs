@@ -45,7 +45,8 @@ impl Standing {
         Self { name, tasks_max, tasks: Arc::new(Mutex::new(Tasks::new(name, tasks_max))) }
     }
 
-    fn tasks(&self) -> Tasks {
+    /// The tasks that run now.
+    pub(super) fn tasks(&self) -> Tasks {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if tasks.is_closing() {
             *tasks = Tasks::new(self.name, self.tasks_max);

@@ -15,10 +15,10 @@ import { ask } from './ask-dialog.js';
 import { copyLine } from './copy-line.js';
 import { say } from './toast-list.js';
 
-/** Lists of the account: where they live, and the one field a new one needs. */
+/** Lists of the account: where they live, the one field a new one needs, and what it may. */
 const LISTS = [
   { name: 'sessions', path: '/auth/sessions' },
-  { name: 'tokens', path: '/tokens', field: 'label' },
+  { name: 'tokens', path: '/tokens', field: 'label', scopes: ['read', 'control'] },
   { name: 'clients', path: '/clients', field: 'label' },
 ];
 
@@ -185,10 +185,12 @@ export class AccountPage extends HTMLElement {
 function creator(list, made, show) {
   const id = `new-${list.name}`;
   const input = h('input', { id, required: true, maxlength: 64, autocomplete: 'off' });
+  const scope = list.scopes && choice(`scope-${list.name}`, list.scopes);
   const create = async (event) => {
     event.preventDefault();
     try {
-      const answer = await post(list.path, { [list.field]: input.value.trim() });
+      const asked = { [list.field]: input.value.trim(), ...(scope && { scope: scope.value }) };
+      const answer = await post(list.path, asked);
       const secret = answer.token ?? answer.secret ?? answer.password;
       made.replaceChildren(
         h('p.hint', t('account.once')),
@@ -205,9 +207,15 @@ function creator(list, made, show) {
     'form.field',
     { onsubmit: create },
     h('label', { for: id }, t(`account.${list.name}_new`)),
-    h('div.field-row', input, h('button.quiet', { type: 'submit' }, t('account.make'))),
+    input,
+    scope && h('label', { for: scope.id }, t('account.may')),
+    scope,
+    h('button.quiet', { type: 'submit' }, t('account.make')),
   );
 }
+
+const choice = (id, values) =>
+  h('select', { id }, ...values.map((value) => h('option', { value }, t(`scope.${value}`))));
 
 const panel = (picture, words, ...content) =>
   h('section.panel', h('h2', icon(picture), words), ...content);

@@ -38,6 +38,10 @@ export class CookerControl extends HTMLElement {
   #said = null; // remaining_s as last reported, and when: the countdown runs between reports
   #timer;
   #sleep = null;
+  #large = false;
+  #seen = () => {
+    if (this.#large && document.visibilityState === 'visible') this.#stayAwake();
+  };
   #ring = document.createElement('cooker-ring');
   #steps = h('ol.steps');
   #estimate = h('p.estimate');
@@ -122,11 +126,22 @@ export class CookerControl extends HTMLElement {
       this.#history(device),
     );
     this.#timer = setInterval(() => this.#paint(), 1000);
+    document.addEventListener('visibilitychange', this.#seen);
   }
 
   disconnectedCallback() {
     clearInterval(this.#timer);
-    this.#sleep?.release();
+    document.removeEventListener('visibilitychange', this.#seen);
+    this.#large = false;
+    this.#stayAwake();
+  }
+
+  /** In the large view the screen stays on. A browser lets go when the page is hidden. */
+  async #stayAwake() {
+    await this.#sleep?.release().catch(() => {});
+    this.#sleep = this.#large
+      ? await navigator.wakeLock?.request('screen').catch(() => null)
+      : null;
   }
 
   #history(device) {
@@ -158,8 +173,8 @@ export class CookerControl extends HTMLElement {
       const on = this.closest('dialog').classList.toggle('large');
       attr(large, 'aria-pressed', on ? 'true' : 'false');
       text(large.lastElementChild, t(on ? 'cook.small' : 'cook.large'));
-      this.#sleep?.release();
-      this.#sleep = on ? await navigator.wakeLock?.request('screen').catch(() => null) : null;
+      this.#large = on;
+      await this.#stayAwake();
     });
     const tell = h(
       'button.quiet',

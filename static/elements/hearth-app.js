@@ -1,9 +1,10 @@
 /*
  * hearth-app: the whole page. Shows the door (sign in) or the house: the bar with its live badge,
  * the home page or one of the other pages, and the sheet that the address asks for.
- * Sends POST /auth/refresh on load, POST /auth/logout on sign out.
+ * Sends POST /auth/refresh on load, POST /auth/logout on sign out, and POST /invitations/{token} for
+ * who comes with a link to a shared device.
  */
-import { Unreachable, onSigned, refresh, signOut } from '../api.js';
+import { Unreachable, onSigned, post, refresh, signOut } from '../api.js';
 import { attr, define, h } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
@@ -31,7 +32,11 @@ export class HearthApp extends HTMLElement {
   connectedCallback() {
     this.addEventListener('signed', () => this.#enter());
     onSigned('left', () => this.#leave());
-    addEventListener('hashchange', () => this.#inside && this.#route());
+    addEventListener('hashchange', () => {
+      if (!this.#inside) return;
+      this.#route();
+      this.#join();
+    });
     house.addEventListener('failed', ({ detail }) => this.#failed(detail));
     house.addEventListener('trouble', ({ detail }) =>
       say(detail.message ?? detail.code, { tone: 'bad' }),
@@ -70,6 +75,7 @@ export class HearthApp extends HTMLElement {
     try {
       await house.open();
       this.#route();
+      await this.#join();
     } catch (fault) {
       if (fault instanceof Unreachable) setTimeout(() => this.#enter(), RETRY_MS);
       else say(fault.message, { tone: 'bad' });
@@ -146,6 +152,19 @@ export class HearthApp extends HTMLElement {
     if (name === 'device') this.#showDevice(Number(id));
     else if (name === 'add') this.#showAdd();
     else this.#sheets.replaceChildren();
+  }
+
+  /** Somebody came with a link to a device that was shared: it is theirs from now on. */
+  async #join() {
+    const [, name, token] = location.hash.split('/');
+    if (name !== 'invitations' || !token) return;
+    history.replaceState(null, '', location.pathname); // the link is good once
+    try {
+      const { id } = await post(`/invitations/${encodeURIComponent(token)}`);
+      location.hash = `#/device/${id}`;
+    } catch (fault) {
+      say(fault.status === 404 ? t('share.link_used') : fault.message, { tone: 'bad' });
+    }
   }
 
   async #showPage(name) {

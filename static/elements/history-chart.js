@@ -1,6 +1,7 @@
 /*
  * history-chart: one property over time. Shows the mean as a line in its min-max band, gaps as
- * gaps, other lines (a target, an estimate) dashed, and under the pointer the exact value.
+ * gaps, other lines (a target, an estimate) dashed, what happened as marks, and under the pointer
+ * the exact value or what the mark means.
  * Sends nothing; dispatches `range` with `{ from, to }` when the person zooms or pans.
  */
 import { define, h, text } from '../dom.js';
@@ -11,6 +12,7 @@ const PAD = { left: 52, right: 12, top: 14, bottom: 26 };
 const GAP_STEPS = 3.5; // a longer silence than this many steps is drawn as a gap,
 const GAP_MS_MIN = 120_000; // but not a shorter one: many devices speak only of changes
 const ZOOM = 1.35;
+const MARK_NEAR_PX = 6;
 const SPAN_MIN_MS = 60_000;
 const SPAN_MAX_MS = 5 * 366 * 86_400_000;
 const TICKS_MS = [
@@ -21,7 +23,7 @@ const TICKS_MS = [
 export class HistoryChart extends HTMLElement {
   #canvas = h('canvas', { role: 'img' });
   #read = h('output.chart-read', { 'aria-hidden': 'true' });
-  #data = { points: [], lines: [], events: [], from: 0, to: 1, show: String };
+  #data = { points: [], lines: [], marks: [], from: 0, to: 1, show: String };
   #cursor = null;
   #pointers = new Map();
   #frame = null;
@@ -52,11 +54,12 @@ export class HistoryChart extends HTMLElement {
   }
 
   /**
-   * `points` of `{ t, min, mean, max }` by time, `lines` of `{ points, tone }`, the shown span,
-   * `show(value)` for words, and `label` for those who don't see it.
+   * `points` of `{ t, min, mean, max }` by time, `lines` of `{ points, tone }`, `marks` of
+   * `{ t, words, tone }`, the shown span, `show(value)` for words, and `label` for those who don't
+   * see it.
    */
-  draw({ points, lines = [], from, to, step, show, label, events = [] }) {
-    this.#data = { points, lines, from, to, step, show, events };
+  draw({ points, lines = [], from, to, step, show, label, marks = [] }) {
+    this.#data = { points, lines, from, to, step, show, marks };
     this.#canvas.setAttribute('aria-label', label);
     this.#paint();
   }
@@ -170,6 +173,7 @@ export class HistoryChart extends HTMLElement {
       band: style.getPropertyValue('--chart-band'),
       target: style.getPropertyValue('--chart-target'),
       core: style.getPropertyValue('--chart-core'),
+      bad: style.getPropertyValue('--chart-bad'),
     };
     pen.font = `500 12px ${style.fontFamily}`;
     const { from, to } = this.#data;
@@ -188,7 +192,7 @@ export class HistoryChart extends HTMLElement {
       stroke(paint, split(points, Infinity), x, y, paint[tone] || paint.target, [6, 5]);
     }
     stroke(paint, runs, x, y, paint.line, []);
-    for (const { t } of this.#data.events) mark(paint, x(t));
+    for (const { t, tone } of this.#data.marks) mark(paint, x(t), tone);
     pen.restore();
     this.#point(paint, x, y);
   }
@@ -231,7 +235,14 @@ export class HistoryChart extends HTMLElement {
   #point({ pen, line: colour, ink, height }, x, y) {
     const { points, show } = this.#data;
     text(this.#read, '');
-    if (this.#cursor === null || !points.length) return;
+    if (this.#cursor === null) return;
+    const meant = this.#data.marks.filter(({ t }) => Math.abs(x(t) - this.#cursor) < MARK_NEAR_PX);
+    if (meant.length) {
+      const words = meant.map((one) => one.words).join(', ');
+      text(this.#read, `${moment(meant[0].t, { seconds: true })} · ${words}`);
+      return;
+    }
+    if (!points.length) return;
     const t = this.#time(this.#cursor);
     const near = points.reduce((best, one) =>
       Math.abs(one.t - t) < Math.abs(best.t - t) ? one : best,
@@ -302,10 +313,18 @@ function stroke({ pen }, runs, x, y, colour, dash) {
 const stairs = (run) =>
   run.flatMap((point, at) => (at ? [{ t: point.t, mean: run[at - 1].mean }, point] : [point]));
 
-function mark({ pen, height, core }, at) {
-  pen.strokeStyle = core;
+/** A fine line with a flag on it: whoever looks closer is told what it means. */
+function mark({ pen, height, ink, bad }, at, tone) {
+  pen.strokeStyle = pen.fillStyle = tone === 'bad' ? bad : ink;
   pen.lineWidth = 1;
+  pen.setLineDash(tone === 'asked' ? [1, 3] : []);
   line(pen, at, PAD.top, at, height - PAD.bottom);
+  pen.setLineDash([]);
+  pen.beginPath();
+  pen.moveTo(at, PAD.top - 6);
+  pen.lineTo(at + 7, PAD.top - 2);
+  pen.lineTo(at, PAD.top + 2);
+  pen.fill();
 }
 
 /** Round values between two bounds, about `count` of them. */

@@ -1,13 +1,14 @@
 /*
  * history-view: what a device was like. Shows a chart of one property with the span to choose,
- * zoom and pan, the least, mean and most of it, and a CSV to take away; it follows live.
- * Sends GET /devices/{id}/history, as JSON or as text/csv.
+ * zoom and pan, marks for what happened, the least, mean and most of it, and a CSV to take away;
+ * it follows live. Sends GET /devices/{id}/history, as JSON or as text/csv.
  */
 import { Refused, download, get } from '../api.js';
+import { cookLog } from '../cook-log.js';
 import { attr, define, h, text } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
-import { number, show, shown_t, title } from '../units.js';
+import { moment, number, show, shown_t, title } from '../units.js';
 import { t } from '../words.js';
 import { say } from './toast-list.js';
 import './history-chart.js';
@@ -26,12 +27,8 @@ const YOUNG_MS_MIN = 120_000;
 const NOW_MS = 15_000; // a span that ends this close to now follows the clock
 const POINTS = 400; // about one a pixel of the chart
 const DRAWN = ['number', 'integer', 'bool'];
-const BESIDE = {
-  water_c: [
-    ['target_c', 'target'],
-    ['core_c', 'core'],
-  ],
-};
+const BESIDE = { water_c: [['target_c', 'target']] };
+const TOLD_MAX = 12; // of what happened, in words below the chart
 
 export class HistoryView extends HTMLElement {
   #device;
@@ -50,11 +47,11 @@ export class HistoryView extends HTMLElement {
   #note = h('p.hint', { role: 'status' });
   #spans;
   #names;
-  #events = []; // heard while this is open: "timer_done" and the like, as marks
+  #log;
+  #told = h('ol.log');
+  #happened = h('details.more', { hidden: true });
   #hear = ({ detail }) => this.#live(detail);
-  #mark = ({ detail }) => {
-    if (detail.id === this.#device.id) this.#events.push({ t: house.now() });
-  };
+  #mark = () => this.#draw();
 
   follow(device) {
     this.#device = device;
@@ -94,10 +91,14 @@ export class HistoryView extends HTMLElement {
       ),
       this.#note,
       only ? '' : this.#sum,
+      this.#happened,
     );
+    this.#happened.append(h('summary', t('history.happened')), this.#told);
+    this.#log = cookLog(device.id);
+    this.#log.addEventListener('change', this.#mark);
+    this.#log.fetch();
     this.#chart.addEventListener('range', ({ detail }) => this.#ranged(detail));
     house.addEventListener('delta', this.#hear);
-    house.addEventListener('event', this.#mark);
     const first = drawn.find(([name]) => name in BESIDE) ?? drawn[0];
     this.#to = house.now();
     this.#from = this.#to - HOUR_MS;
@@ -106,7 +107,7 @@ export class HistoryView extends HTMLElement {
 
   disconnectedCallback() {
     house.removeEventListener('delta', this.#hear);
-    house.removeEventListener('event', this.#mark);
+    this.#log?.removeEventListener('change', this.#mark);
     clearTimeout(this.#timer);
   }
 
@@ -233,10 +234,13 @@ export class HistoryView extends HTMLElement {
     const weight = seen.reduce((sum, p) => sum + (p.count || 1), 0);
     const mean = seen.reduce((sum, p) => sum + p.mean * (p.count || 1), 0) / weight;
     const words = (value) => this.#words(value);
+    const core = { points: this.#log.core, tone: 'core' };
+    const marks = this.#log.marks.filter(({ t: at }) => at >= this.#from && at <= this.#to);
+    this.#tell(marks);
     this.#chart.draw({
       points: this.#points,
-      lines: this.#lines,
-      events: this.#events,
+      lines: this.#name === 'water_c' ? [...this.#lines, core] : this.#lines,
+      marks,
       from: this.#from,
       to: this.#to,
       step: this.#step,
@@ -261,6 +265,20 @@ export class HistoryView extends HTMLElement {
       ...rows.map(([key, value]) => h('div.reading', h('dt', t(key)), h('dd', words(value)))),
     );
     attr(this.#sum, 'hidden', !rows.length);
+  }
+
+  /** The marks in words, the latest first. */
+  #tell(marks) {
+    const shape = marks.map(({ t: at, words }) => `${at}${words}`).join();
+    if (this.#told.dataset.shape === shape) return;
+    this.#told.dataset.shape = shape;
+    attr(this.#happened, 'hidden', !marks.length);
+    const rows = marks.slice(-TOLD_MAX).reverse();
+    this.#told.replaceChildren(
+      ...rows.map(({ t: at, words }) =>
+        h('li', h('span', words), h('small', moment(at, { seconds: true }))),
+      ),
+    );
   }
 
   #words(value) {

@@ -1,13 +1,15 @@
 /*
- * share-list: who may see or use a device. Shows the people with their rights and until when.
- * Sends GET/PUT/DELETE /devices/{id}/grants/{username}.
+ * share-list: who may see or use a device. Shows the people with their rights and until when, and
+ * this once a link for somebody whose name isn't known here.
+ * Sends GET/PUT/DELETE /devices/{id}/grants/{username}, POST /devices/{id}/invitations.
  */
-import { Refused, del, get, put } from '../api.js';
+import { Refused, del, get, post, put } from '../api.js';
 import { define, h, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { moment } from '../units.js';
 import { t } from '../words.js';
 import { ask } from './ask-dialog.js';
+import { copyLine } from './copy-line.js';
 
 const ROLES = ['viewer', 'operator', 'owner'];
 const DAY_MS = 86_400_000;
@@ -23,6 +25,7 @@ export class ShareList extends HTMLElement {
   #people = new Map();
   #list = h('ul.people');
   #fault = h('p.fault', { role: 'alert' });
+  #link = h('div');
   #name = h('input', {
     id: 'share-name',
     required: true,
@@ -58,6 +61,8 @@ export class ShareList extends HTMLElement {
         ),
         this.#fault,
         h('button.ember.wide', { type: 'submit' }, t('share.do')),
+        h('button.quiet.wide', { type: 'button', onclick: () => this.#invite() }, t('share.link')),
+        this.#link,
       ),
     );
     try {
@@ -79,13 +84,24 @@ export class ShareList extends HTMLElement {
   async #share(event) {
     event.preventDefault();
     const name = this.#name.value.trim();
-    const grant = { role: this.#role.value };
-    const [, span] = UNTIL.find(([one]) => one === this.#until.value);
-    if (span) grant.until = Date.now() + span;
+    const grant = this.#grant();
     await this.#try(async () => {
       await put(this.#path(name), grant);
       this.#people.set(name, { username: name, ...grant });
       this.#name.value = '';
+    });
+  }
+
+  #grant() {
+    const [, span] = UNTIL.find(([one]) => one === this.#until.value);
+    return { role: this.#role.value, ...(span && { until: Date.now() + span }) };
+  }
+
+  async #invite() {
+    await this.#try(async () => {
+      const { link } = await post(`/devices/${this.#device.id}/invitations`, this.#grant());
+      const whole = new URL(link, location.origin).href;
+      this.#link.replaceChildren(h('p.hint', t('share.link_words')), copyLine(t('share.one'), whole));
     });
   }
 

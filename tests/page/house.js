@@ -1,4 +1,5 @@
 // A real server on a store of its own, a browser, and short words for what a person does.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,6 +21,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export class House {
   #data = mkdtempSync(join(tmpdir(), 'hearth-page-'));
   #users = 0;
+  #devices = [];
 
   /** Starts on free ports; a second start uses the first one's, as a restarted server does. */
   async start() {
@@ -62,6 +64,7 @@ export class House {
   }
 
   async close() {
+    for (const device of this.#devices) device.close();
     await this.kill();
     await this.browser?.close();
     rmSync(this.#data, { recursive: true, force: true });
@@ -75,9 +78,20 @@ export class House {
     return answer.status === 204 ? null : answer.json();
   }
 
+  /** The first administrator, made with the one-time link's word. */
+  async administrator(name) {
+    const made = { username: name, password: PASSWORD, setup: this.setup };
+    await this.#rest('POST', '/auth/register', made);
+    return this.#entered(name);
+  }
+
   /** A new person, with an access token for what a test arranges behind the page's back. */
   async person(name = `anna${(this.#users += 1)}`) {
     await this.#rest('POST', '/auth/register', { username: name, password: PASSWORD });
+    return this.#entered(name);
+  }
+
+  async #entered(name) {
     const login = { username: name, password: PASSWORD };
     const { access_token: token } = await this.#rest('POST', '/auth/login', login);
     const rest = (method, path, body) => this.#rest(method, path, body, token);
@@ -89,6 +103,7 @@ export class House {
     const made = await person.rest('POST', '/devices', { kind, description, room });
     const { username: id, password: secret } = made.mqtt;
     const device = await new Device({ id, secret, port: this.mqtt, answer }).open();
+    this.#devices.push(device);
     if (reported) device.state(reported);
     return device;
   }
@@ -101,6 +116,8 @@ export class House {
         '--headless',
         '--no-sandbox',
         '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
@@ -111,6 +128,7 @@ export class House {
     const context = await this.browser.newContext({
       viewport: { width: 1280, height: 860 },
       locale: 'en-GB',
+      reducedMotion: 'reduce', // what moves is not what is tested, and has arrived at once
       serviceWorkers: STATIC ? 'block' : 'allow',
       ...options,
     });
@@ -174,16 +192,46 @@ export async function until(read, wanted, within_ms = 5_000) {
   }
 }
 
+const LAMP_REPORTS = { brightness: 40, color_temp_k: 2700, hue: 30, saturation: 0, effect: 'none' };
+/** What devices say when they come. */
+export const LAMP = { on: false, ...LAMP_REPORTS };
+export const COOKER = { heating: false, target_c: 54.5, water_c: 21.5, phase: 'idle', duty_pct: 0 };
+export const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+export const checked = (page, name) => () => toggle(page, name).getAttribute('aria-checked');
+export const live = (page) => () => page.locator('live-badge').getAttribute('data-state');
+/** Nothing went wrong that only the console would tell. */
+export const silently = (page) => assert.deepEqual(page.faults, [], 'nothing on the console');
+
+/** What is wider than the page, or too small for a finger (WCAG 2.2, 2.5.5: 44 px). */
+export function misfits(page) {
+  return page.evaluate(() => {
+    const wide = document.documentElement.scrollWidth > innerWidth ? ['the page scrolls'] : [];
+    const top = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
+    const things = top.querySelectorAll(
+      'button, a, select, summary, input:not([type=radio]), [role=switch], label.kind',
+    );
+    const small = [...things].filter((one) => {
+      if (!one.checkVisibility({ visibilityProperty: true, opacityProperty: true })) return false;
+      // A card's name is the handle of the whole card; the skip link shows itself when focused.
+      if (one.matches('.card-open, .skip')) return false;
+      const { width, height } = one.getBoundingClientRect();
+      return width < 43.5 || height < 43.5;
+    });
+    return [...wide, ...small.map((one) => one.outerHTML.slice(0, 120))];
+  });
+}
+
 /** A picture for whoever looks through them. */
 export async function shot(page, name) {
   mkdirSync(SHOTS, { recursive: true });
-  await page.waitForTimeout(600); // what slides in has arrived
+  await page.waitForTimeout(150);
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
 /** What axe-core finds on the page as it is: one line a violation. */
 export async function axe(page) {
-  await page.waitForTimeout(600);
+  await page.waitForTimeout(150);
   const session = await page.context().newCDPSession(page);
   await session.send('Runtime.evaluate', { expression: AXE }); // past the page's own policy
   const { violations } = await page.evaluate(() => window.axe.run());

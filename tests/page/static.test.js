@@ -2,16 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 
 const ROOT = new URL('../../static/', import.meta.url);
 const LINES_MAX = 400;
 const COLUMNS_MAX = 100;
-const FIRST_LOAD_BYTES_MAX = 150_000;
 
 const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
-// The description of the interface is a page of its own, for people who are online.
-const OWN_PAGE = ['docs.html', 'docs.js'];
 const files = readdirSync(ROOT, { recursive: true }).map(String).sort();
 const scripts = files.filter((path) => path.endsWith('.js'));
 const module = async (path) => (await import(new URL(path, ROOT))).default;
@@ -38,12 +34,22 @@ test('every word that a script asks for exists', async () => {
   }
 });
 
-test('the service worker keeps every file of the page, and no other', () => {
-  const kept = [...read('sw.js').matchAll(/^ {2}'(\/[^']*)',$/gm)].map(([, path]) => path);
-  const wanted = files
-    .filter((path) => /\.\w+$/.test(path) && path !== 'sw.js' && !OWN_PAGE.includes(path))
-    .map((path) => (path === 'index.html' ? '/' : `/${path}`));
-  assert.deepEqual(kept.sort(), wanted.sort());
+/** What a script needs before it runs: itself, and what it and they import. */
+function needs(path, seen = new Set()) {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  const imports = read(path).matchAll(/^(?:import|export)\b[^;]*? from '([^']+)'|^import '([^']+)'/gm);
+  for (const [, from, bare] of imports) {
+    needs(new URL(from ?? bare, new URL(path, ROOT)).href.slice(ROOT.href.length), seen);
+  }
+  return seen;
+}
+
+test('index.html asks for every script that the first paint needs, and no other', () => {
+  const asked = [...read('index.html').matchAll(/modulepreload" href="\/([^"]+)"/g)];
+  const needed = needs('elements/hearth-app.js', needs('app.js'));
+  needed.delete('app.js'); // asked for by its own tag
+  assert.deepEqual(asked.map(([, path]) => path).sort(), [...needed].sort());
 });
 
 test('no file is too long, no line too wide', () => {
@@ -76,18 +82,3 @@ test('nothing needs a looser policy: no inline script or style, no markup from t
   }
 });
 
-test('the first load is small', () => {
-  const seen = new Set();
-  const walk = (path) => {
-    if (seen.has(path)) return;
-    seen.add(path);
-    for (const [, next] of read(path).matchAll(/(?:^import[^;]*?|await import\()'([^']+)'/gm)) {
-      walk(new URL(next, new URL(path, ROOT)).href.slice(ROOT.href.length));
-    }
-  };
-  ['app.js', 'elements/hearth-app.js', 'lang/en.js', 'index.html', 'style.css'].forEach(walk);
-  const plain = [...seen].reduce((sum, path) => sum + Buffer.byteLength(read(path)), 0);
-  const packed = [...seen].reduce((sum, path) => sum + gzipSync(read(path)).length, 0);
-  console.log(`first load: ${seen.size} files, ${plain} bytes, ${packed} compressed`);
-  assert.ok(plain < FIRST_LOAD_BYTES_MAX);
-});

@@ -36,7 +36,7 @@ pub fn caller(claims: &Claims) -> Caller {
 }
 
 /// An administrator.
-pub struct Administrator;
+pub struct Administrator(pub Claims);
 
 impl FromRequestParts<Arc<HttpFloor>> for SignedIn {
     type Rejection = Problem;
@@ -70,18 +70,19 @@ impl FromRequestParts<Arc<HttpFloor>> for Administrator {
     ) -> Result<Self, Problem> {
         let signed_in =
             <SignedIn as FromRequestParts<Arc<HttpFloor>>>::from_request_parts(parts, floor);
-        if signed_in.await?.0.admin {
-            return Ok(Self);
+        let SignedIn(claims) = signed_in.await?;
+        if claims.admin {
+            return Ok(Self(claims));
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "for administrators"))
     }
 }
 
-pub(super) fn no_token() -> Problem {
+pub(in crate::http) fn no_token() -> Problem {
     Problem::unauthorized("no_token", "an access token is needed: Authorization: Bearer …")
 }
 
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(in crate::http) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -111,6 +112,17 @@ pub fn check(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
     }
     floor.auth.rates.user(claims.sub, now_ms())?;
     Ok(claims)
+}
+
+/// Which person opens a WebSocket with this token: a ticket or an access token.
+///
+/// # Errors
+/// 401; 403 for an API token.
+pub fn check_person(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
+    match floor.auth.tickets.take(token, now_ms()) {
+        Some(claims) => Ok(claims),
+        None => check(floor, token),
+    }
 }
 
 /// Who opens a WebSocket with this token: a ticket, an access token or an API token.

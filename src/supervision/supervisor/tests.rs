@@ -103,7 +103,7 @@ fn brisk() -> Patience {
 async fn open(family: Family) -> Scene {
     let world = Arc::new(World::default());
     let inside = Arc::clone(&world);
-    let probes = Directory::new(family, move |_key: u64, supervisor| {
+    let probes = Directory::new(family, move |_key: u64, _gauge, supervisor| {
         let probe = Probe { world: Arc::clone(&inside) };
         child(probe, (), supervisor)
     });
@@ -116,7 +116,7 @@ async fn scene() -> Scene {
 }
 
 impl Scene {
-    async fn actor(&self, key: u64) -> ActorRef<ProbeMsg> {
+    async fn actor(&self, key: u64) -> Post<ProbeMsg> {
         timeout(SOON, self.probes.get_or_start(&key)).await.unwrap().unwrap()
     }
 

@@ -137,7 +137,7 @@ async fn a_start_that_hangs_is_given_up_and_does_not_block_the_shard() {
     };
     let world = Arc::new(World::default());
     let inside = Arc::clone(&world);
-    let probes = Directory::new(family, move |key: u64, supervisor| {
+    let probes = Directory::new(family, move |key: u64, _gauge, supervisor| {
         let probe = Probe { world: Arc::clone(&inside) };
         async move {
             if key == 1 {
