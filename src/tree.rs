@@ -24,8 +24,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-use crate::config::Config;
+use crate::config::{Config, KindDays};
+use crate::device::tally::Tallies;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
 use crate::http::admin::HouseView;
@@ -227,6 +229,7 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
         stats: stats.clone(),
         kinds: Arc::new(kinds),
         watchers: Watchers::default(),
+        tallies: Tallies::default(),
         idle_ms: millis(config.limits.device_idle_s),
     });
     let shared = floor.clone();
@@ -256,13 +259,18 @@ fn sessions(config: &Config, devices: &Devices, store: &Store) -> Sessions {
 
 fn stats_config(config: &Config) -> StatsConfig {
     let stats = &config.stats;
+    let retention = |raw_days, minute_days, hour_days: u32| Retention {
+        raw_days,
+        minute_days,
+        hour_days: (hour_days > 0).then_some(hour_days),
+    };
+    let kind = |days: &KindDays| {
+        (days.kind.as_str().into(), retention(days.raw_days, days.minute_days, days.hour_days))
+    };
     StatsConfig {
         history_loss_s_max: stats.history_loss_s_max,
-        retention: vec![Retention {
-            raw_days: stats.raw_days,
-            minute_days: stats.minute_days,
-            hour_days: (stats.hour_days > 0).then_some(stats.hour_days),
-        }],
+        retention: vec![retention(stats.raw_days, stats.minute_days, stats.hour_days)],
+        kinds: stats.kind_days.iter().map(kind).collect(),
         queue_readings_max: stats.queue_readings_max,
         generation_readings_max: stats.generation_readings_max,
         queries_max: stats.queries_max,
@@ -371,6 +379,7 @@ impl HttpDoor {
                     devices: door.devices,
                     store: door.store,
                     stats: door.stats,
+                    downloads: Arc::new(Semaphore::new(door.config.stats.downloads_max)),
                     sockets: tasks.clone(),
                     house: door.view,
                     mqtt_port: door.mqtt_port,

@@ -19,6 +19,7 @@ use crate::model::{Command, Device, DeviceId};
 use crate::store::{self, Batch};
 
 use super::state::{Change, DeviceEffect, DeviceState, Effects};
+use super::tally::{Presence, Tally};
 use super::{
     Attached, DeviceError, DeviceEvent, DeviceFloor, DeviceMsg, DeviceRef, Link, LinkEnd, Patch,
     ToLink, View,
@@ -56,7 +57,12 @@ type Timer = JoinHandle<Result<(), MessagingErr<DeviceMsg>>>;
 struct Running {
     shell: Shell,
     state: Option<DeviceState>,
+    /// Its owner's, once it is loaded.
+    tally: Arc<Tally>,
+    /// How long its kind's readings are kept, by number.
+    retention: u8,
     link: Option<Link>,
+    presence: Presence,
     /// Commands since old ones were last forgotten.
     unpruned: u32,
     alarm_clock: Option<(i64, Timer)>,
@@ -72,7 +78,16 @@ impl Actor for DeviceActor {
         _: ActorRef<DeviceMsg>,
         shell: Shell,
     ) -> Result<Running, ActorProcessingErr> {
-        Ok(Running { shell, state: None, link: None, unpruned: 0, alarm_clock: None })
+        Ok(Running {
+            shell,
+            state: None,
+            tally: Arc::default(),
+            retention: 0,
+            link: None,
+            presence: Presence::default(),
+            unpruned: 0,
+            alarm_clock: None,
+        })
     }
 
     /// An actor that is started again after a fault shows its watchers at once what is so: its link
@@ -119,6 +134,7 @@ impl Running {
         let mut out = Effects::new();
         match message {
             DeviceMsg::Said(link, report, receipt) => {
+                self.tally.hear();
                 state.said(link, report, receipt, now_ms, &mut out);
             }
             DeviceMsg::Delivered(link, number) => state.delivered(link, number, now_ms, &mut out),
@@ -162,6 +178,7 @@ impl Running {
                 }
             }
         }
+        self.presence.set(self.link.is_some());
         self.carry_out(myself, out);
         self.set_alarm_clock(myself, now_ms);
         Ok(())
@@ -176,6 +193,8 @@ impl Running {
         let watch = store::devices::watch(&floor.store, *id)?;
         let state = DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms());
         floor.watchers.tell(*id, &DeviceEvent::Whole(Arc::new(state.view())));
+        self.tally = floor.tallies.of(state.owner());
+        self.retention = floor.stats.retention_of(&state.kind().name);
         self.state = Some(state);
         self.prune();
         Ok(true)
@@ -279,7 +298,9 @@ impl Running {
                 DeviceEffect::Tell(event) => floor.watchers.tell(self.shell.id, &event),
                 DeviceEffect::Send(message) => self.send(message),
                 DeviceEffect::Confirm(receipt) => receipt.confirm(),
-                DeviceEffect::Record(sample) => floor.stats.record(sample.of(self.shell.id)),
+                DeviceEffect::Record(sample) => {
+                    floor.stats.record(sample.of(self.shell.id, self.retention));
+                }
                 DeviceEffect::Save { number, device, watch, commands } => {
                     let (myself, rev) = (myself.clone(), device.rev);
                     floor.store.commit_then(batch(&device, &watch, &commands), move |done| {
@@ -296,6 +317,7 @@ impl Running {
     }
 
     fn send(&self, message: ToLink) {
+        self.tally.tell();
         if let Some(link) = &self.link
             && link.outbox.push(message).is_err()
         {

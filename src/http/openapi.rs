@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, devices, grants, health, history, kinds, programs};
+use super::{admin, auth, devices, grants, health, history, kinds, programs, stats};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +30,8 @@ use super::{admin, auth, devices, grants, health, history, kinds, programs};
         grants::invite,
         grants::accept,
         history::history,
+        history::picture::picture,
+        stats::mine,
         programs::tokens,
         programs::new_token,
         programs::end_token,
@@ -41,6 +43,7 @@ use super::{admin, auth, devices, grants, health, history, kinds, programs};
         health::ready,
         health::metrics_text,
         admin::tree,
+        stats::fleet,
     )
 )]
 struct Document;
