@@ -169,7 +169,10 @@ pub fn load_kinds(config: &Config) -> anyhow::Result<Kinds> {
     }
     if faults.is_empty() {
         match Kinds::load(files) {
-            Ok(kinds) => return Ok(kinds),
+            Ok(kinds) => match unknown_kinds(config, &kinds) {
+                none if none.is_empty() => return Ok(kinds),
+                unknown => faults.extend(unknown),
+            },
             Err(errors) => faults.extend(errors.iter().map(ToString::to_string)),
         }
     }
@@ -188,6 +191,13 @@ pub fn check_certificate(config: &Config) -> anyhow::Result<()> {
         say(&fault.to_string());
         BadConfig.into()
     })
+}
+
+/// Kinds that the configuration speaks of and nobody knows.
+fn unknown_kinds(config: &Config, kinds: &Kinds) -> Vec<String> {
+    let named = config.stats.kind_days.iter().map(|days| &days.kind);
+    let unknown = named.filter(|kind| kinds.get(kind).is_none());
+    unknown.map(|kind| format!("stats.kind_days: there is no kind {kind}")).collect()
 }
 
 /// Says something to the operator, on standard error.

@@ -12,6 +12,7 @@ use std::fmt;
 use rule::Rule;
 use toml::{Table, Value};
 
+pub use rule::KindDays;
 pub use section::Config;
 
 /// The built-in configuration: every key with its default, unit and reason.

@@ -10,6 +10,7 @@ pub mod link;
 mod patch;
 pub mod saving;
 pub mod state;
+pub mod tally;
 pub mod view;
 pub mod watchers;
 
@@ -266,9 +267,9 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn of(self, device: DeviceId) -> Reading {
+    fn of(self, device: DeviceId, retention: u8) -> Reading {
         let Self { property, digits, value, at_ms } = self;
-        Reading { device: device.0, property, digits, retention: 0, t_ms: at_ms, value }
+        Reading { device: device.0, property, digits, retention, t_ms: at_ms, value }
     }
 }
 
@@ -282,6 +283,8 @@ pub struct DeviceFloor {
     pub kinds: Arc<Kinds>,
     /// Who is told of them.
     pub watchers: Watchers,
+    /// How much they say.
+    pub tallies: tally::Tallies,
     /// How long an actor stays with no link and nothing in hand, in milliseconds: long enough that
     /// a device which reconnects finds it, short enough that memory follows the links.
     pub idle_ms: i64,

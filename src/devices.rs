@@ -10,9 +10,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::device::tally::Tally;
 use crate::device::{Answer, DeviceError, DeviceFloor, DeviceMsg, View, WatchKey, WatcherRef};
 use crate::kind::Kinds;
-use crate::model::{Device, DeviceId};
+use crate::model::{Device, DeviceId, UserId};
 use crate::store::{self, ReadError};
 use crate::supervision::Directory;
 use crate::supervision::reply::Owed;
@@ -47,6 +48,12 @@ impl Devices {
     #[must_use]
     pub fn kinds(&self) -> &Kinds {
         &self.floor.kinds
+    }
+
+    /// How much the devices of a person said and were told since the start of the server.
+    #[must_use]
+    pub fn tally(&self, owner: UserId) -> Arc<Tally> {
+        self.floor.tallies.of(owner)
     }
 
     /// Sends a message to a device if its actor runs; one that does not run has nothing to miss.

@@ -22,6 +22,7 @@ pub mod openapi;
 pub mod programs;
 pub mod server;
 pub mod socket;
+pub mod stats;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -32,6 +33,7 @@ use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::devices::Devices;
@@ -60,6 +62,8 @@ pub struct HttpFloor {
     pub store: Store,
     /// Where history is kept.
     pub stats: StatsHandle,
+    /// Turns for downloads of history.
+    pub downloads: Arc<Semaphore>,
     /// What the operator decided.
     pub config: Config,
     /// Where tabs' sockets run.
@@ -115,6 +119,7 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/devices/{id}/commands", get(devices::commands))
         .route("/devices/{id}/alarms/{code}/acknowledge", post(devices::acknowledge))
         .route("/devices/{id}/history", get(history::history))
+        .route("/devices/{id}/history.svg", get(history::picture::picture))
         .route("/devices/{id}/grants", get(grants::list))
         .route(
             "/devices/{id}/grants/{username}",
@@ -127,12 +132,14 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/clients", get(programs::clients).post(programs::new_client))
         .route("/clients/{label}", delete(programs::end_client))
         .route("/kinds", get(kinds::list))
+        .route("/stats", get(stats::mine))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics_text))
         .route("/openapi.json", get(openapi::document))
         .route("/admin/tree", get(admin::tree))
         .route("/admin/tree/{parent}/{name}/kill", post(admin::kill))
+        .route("/admin/stats", get(stats::fleet))
         .route("/ws", get(socket::open))
         .route("/mqtt", get(mqtt_socket::open))
         .fallback(assets::serve)

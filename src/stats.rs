@@ -8,15 +8,17 @@
 //! From below: [`bits`], [`varint`], [`decimal`] are numbers; [`chunk`], [`rollup`] series;
 //! [`segment`], [`wal`], [`folder`] files; [`open`], [`seal`], [`query`] what is done with them;
 //! [`engine`] holds them together, [`writer`] and [`actor`] run it, [`handle`] is its door;
-//! [`svg`] and [`csv`] show it.
+//! [`svg`] and [`csv`] show it, [`energy`] adds it up, [`totals`] counts it.
 //!
 //! **Invariant:** nothing here is shared with control: no queue, no lock, no file.
 
 mod actor;
 mod bits;
 mod chunk;
+mod classes;
 pub mod csv;
 mod decimal;
+pub mod energy;
 mod engine;
 mod folder;
 mod generation;
@@ -27,6 +29,7 @@ mod rollup;
 mod seal;
 mod segment;
 pub mod svg;
+mod totals;
 mod varint;
 mod wal;
 mod writer;
@@ -35,6 +38,7 @@ use std::sync::Arc;
 
 pub use self::actor::StatsMsg;
 pub use self::handle::{Clock, StatsHandle};
+pub use self::totals::Totals;
 
 /// The most that a reading's own time may differ from the server's.
 const SKEW_MS_MAX: i64 = 86_400_000;
@@ -48,7 +52,7 @@ pub struct Reading {
     pub property: Arc<str>,
     /// Decimal digits to keep, at most 9: from the schema's step ([`digits_of_step`]).
     pub digits: u8,
-    /// Which of [`StatsConfig::retention`] it falls under: the kind's.
+    /// Which retention it falls under: [`StatsHandle::retention_of`] its kind.
     pub retention: u8,
     /// Unix milliseconds; see [`reading_time`].
     pub t_ms: i64,
@@ -85,8 +89,11 @@ impl Retention {
 pub struct StatsConfig {
     /// The most seconds of telemetry that a power cut may cost (5).
     pub history_loss_s_max: u32,
-    /// How long history is kept, by number: a kind names its own, 0 is everybody else's.
+    /// How long history is kept: the first is everybody's. The numbers behind it are the
+    /// folder's ([`Self::kinds`]).
     pub retention: Vec<Retention>,
+    /// The kinds that are kept for other times, at most 255.
+    pub kinds: Vec<(Arc<str>, Retention)>,
     /// Readings that wait for the writer before more are dropped and counted (32,768).
     pub queue_readings_max: usize,
     /// Readings kept in memory and in the log before they go to a file of their own (5,000,000;
@@ -101,6 +108,7 @@ impl Default for StatsConfig {
         Self {
             history_loss_s_max: 5,
             retention: vec![Retention::default()],
+            kinds: Vec::new(),
             queue_readings_max: 32_768,
             generation_readings_max: 5_000_000,
             queries_max: 4,
@@ -182,35 +190,6 @@ pub enum History {
         /// The buckets; those at the edges are whole, even if the question cut them.
         buckets: Vec<Bucket>,
     },
-}
-
-/// What the history holds and what it had to leave out, since the start of the server.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Totals {
-    /// Readings kept.
-    pub readings: u64,
-    /// Readings that can't be kept: no number, too large, or of too many different names.
-    pub refused: u64,
-    /// Readings dropped because the queue was full: more came than the disk takes.
-    pub dropped_queue: u64,
-    /// Readings dropped because the disk was full or failed.
-    pub dropped_disk: u64,
-    /// Failed operations on the disk; all of them are repeated.
-    pub disk_errors: u64,
-    /// Chunks whose checksum was wrong when they were read.
-    pub damaged_chunks: u64,
-    /// Readings in memory, which are in the log too.
-    pub readings_open: u64,
-    /// Series that have any.
-    pub series_open: u64,
-    /// What they take of the memory, in bytes.
-    pub memory_bytes: u64,
-    /// Size of the logs, in bytes.
-    pub log_bytes: u64,
-    /// Size of all segments, in bytes.
-    pub segment_bytes: u64,
-    /// Number of all segments, each an open file.
-    pub segments: u64,
 }
 
 /// Why a question wasn't answered.

@@ -30,7 +30,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::config::{Config, KindDays};
+use crate::device::tally::Tallies;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
 use crate::http::admin::HouseView;
@@ -295,6 +296,7 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
         stats: stats.clone(),
         kinds: Arc::new(kinds),
         watchers: Watchers::default(),
+        tallies: Tallies::default(),
         idle_ms: millis(config.limits.device_idle_s),
     });
     let shared = floor.clone();
@@ -328,13 +330,18 @@ fn sessions(config: &Config, devices: &Devices, spaces: &Spaces, store: &Store) 
 
 fn stats_config(config: &Config) -> StatsConfig {
     let stats = &config.stats;
+    let retention = |raw_days, minute_days, hour_days: u32| Retention {
+        raw_days,
+        minute_days,
+        hour_days: (hour_days > 0).then_some(hour_days),
+    };
+    let kind = |days: &KindDays| {
+        (days.kind.as_str().into(), retention(days.raw_days, days.minute_days, days.hour_days))
+    };
     StatsConfig {
         history_loss_s_max: stats.history_loss_s_max,
-        retention: vec![Retention {
-            raw_days: stats.raw_days,
-            minute_days: stats.minute_days,
-            hour_days: (stats.hour_days > 0).then_some(stats.hour_days),
-        }],
+        retention: vec![retention(stats.raw_days, stats.minute_days, stats.hour_days)],
+        kinds: stats.kind_days.iter().map(kind).collect(),
         queue_readings_max: stats.queue_readings_max,
         generation_readings_max: stats.generation_readings_max,
         queries_max: stats.queries_max,

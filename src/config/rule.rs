@@ -116,6 +116,45 @@ pub(super) fn texts() -> Rule<Vec<String>> {
     })
 }
 
+/// For how long the history of one kind is kept, in days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindDays {
+    /// The kind's name.
+    pub kind: String,
+    /// Readings.
+    pub raw_days: u32,
+    /// Their minutes.
+    pub minute_days: u32,
+    /// Their hours; 0: for ever.
+    pub hour_days: u32,
+}
+
+/// A list of kinds with the days for which their history is kept, each kind once.
+pub(super) fn kind_days() -> Rule<Vec<KindDays>> {
+    let days_max = 36_600;
+    let wanted = format!(
+        "a list of kinds such as \"thermometer=30/365/0\", each once, with 1 to {days_max} days \
+         (the last: 0 for ever)"
+    );
+    let read = move |text: &str| {
+        let (kind, days) = text.split_once('=')?;
+        let days: Vec<u32> =
+            days.split('/').map(|days| days.parse().ok()).collect::<Option<_>>()?;
+        let [raw_days, minute_days, hour_days] = *days.as_slice() else { return None };
+        let fits = |days: u32| (1..=days_max).contains(&days);
+        let fits = fits(raw_days) && fits(minute_days) && (hour_days == 0 || fits(hour_days));
+        let kind = kind.to_owned();
+        fits.then_some(KindDays { kind, raw_days, minute_days, hour_days })
+    };
+    Rule::new(wanted, move |value| {
+        let list = list(value, read)?;
+        let mut names: Vec<&str> = list.iter().map(|days| days.kind.as_str()).collect();
+        names.sort_unstable();
+        (names.len() <= 255 && names.windows(2).all(|pair| pair.first() != pair.last()))
+            .then_some(list)
+    })
+}
+
 /// One of some words.
 pub(super) fn one_of(words: &'static [&'static str]) -> Rule<&'static str> {
     Rule::new(format!("one of {}", words.join(", ")), |value| {

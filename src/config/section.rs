@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::rule::{
-    address, count, ip_addresses, millis, one_of, optional_address, optional_origin, optional_path,
-    optional_text, origins, path, seconds, texts, truth,
+    KindDays, address, count, ip_addresses, kind_days, millis, one_of, optional_address,
+    optional_origin, optional_path, optional_text, origins, path, seconds, texts, truth,
 };
 use super::{ConfigError, Layers};
 use crate::supervision::restart::{Intensity, Patience, Restart};
@@ -161,6 +161,8 @@ sections! {
         generation_readings_max: u64 = count(10_000..=1_000_000_000),
         points_max: usize = count(100..=100_000),
         queries_max: usize = count(1..=1_024),
+        downloads_max: usize = count(1..=1_024),
+        kind_days: Vec<KindDays> = kind_days(),
     }
     /// How much there may be of everything.
     limits: Limits {

@@ -24,6 +24,7 @@ fn other(key: &str, value: &Value) -> Value {
         Value::Integer(number) => Value::Integer(number + 1),
         Value::Boolean(truth) => Value::Boolean(!truth),
         Value::Array(_) if key == "trusted_proxies" => vec!["10.0.0.1"].into(),
+        Value::Array(_) if key == "kind_days" => vec!["thermometer=30/365/0"].into(),
         Value::Array(_) => vec!["https://other.example"].into(),
         Value::String(_) if key == "level" => "debug".into(),
         Value::String(_) if key == "format" => "json".into(),
@@ -128,6 +129,21 @@ fn all_errors_are_reported_at_once_with_key_reason_and_source() {
         "store.ptah: there is no such key; is store.path meant? (environment HEARTH__STORE__PTAH)",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_kinds_days_are_three_numbers_and_each_kind_has_them_once() {
+    let config = load("[stats]\nkind_days = [\"plug=1/2/3\", \"light=4/5/0\"]", &[]).unwrap();
+    let days = config.stats.kind_days.first().unwrap();
+    assert_eq!(
+        (days.kind.as_str(), days.raw_days, days.minute_days, days.hour_days),
+        ("plug", 1, 2, 3)
+    );
+    for bad in ["plug", "plug=1/2", "plug=0/1/1", "plug=1/2/x", "plug=1/2/3/4"] {
+        assert!(load(&format!("[stats]\nkind_days = [\"{bad}\"]"), &[]).is_err(), "{bad}");
+    }
+    let twice = "[stats]\nkind_days = [\"plug=1/2/3\", \"light=1/2/3\", \"plug=1/2/3\"]";
+    assert!(load(twice, &[]).is_err());
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::store::{self, Batch};
 use crate::supervision::Gauge;
 
 use super::state::{Change, DeviceEffect, DeviceState, Effects};
+use super::tally::{Presence, Tally};
 use super::{
     Attached, DeviceError, DeviceEvent, DeviceFloor, DeviceMsg, DeviceRef, Link, LinkEnd, Patch,
     Said, ToLink, View,
@@ -61,7 +62,12 @@ struct Running {
     /// Where its own messages go.
     myself: DeviceRef,
     state: Option<DeviceState>,
+    /// Its owner's, once it is loaded.
+    tally: Arc<Tally>,
+    /// How long its kind's readings are kept, by number.
+    retention: u8,
     link: Option<Link>,
+    presence: Presence,
     /// Commands since old ones were last forgotten.
     unpruned: u32,
     alarm_clock: Option<(i64, Timer)>,
@@ -78,7 +84,17 @@ impl Actor for DeviceActor {
         shell: Shell,
     ) -> Result<Running, ActorProcessingErr> {
         let myself = DeviceRef::new(myself, shell.gauge.clone());
-        Ok(Running { shell, myself, state: None, link: None, unpruned: 0, alarm_clock: None })
+        Ok(Running {
+            shell,
+            myself,
+            state: None,
+            tally: Arc::default(),
+            retention: 0,
+            link: None,
+            presence: Presence::default(),
+            unpruned: 0,
+            alarm_clock: None,
+        })
     }
 
     /// An actor that is started again after a fault shows its watchers at once what is so: its link
@@ -126,6 +142,7 @@ impl Running {
                     let Shell { id, floor, .. } = &self.shell;
                     floor.watchers.tell_said(*id, || Said::by(*id, &report));
                 }
+                self.tally.hear();
                 state.said(link, report, receipt, now_ms, &mut out);
             }
             DeviceMsg::Delivered(link, number) => state.delivered(link, number, now_ms, &mut out),
@@ -169,6 +186,7 @@ impl Running {
                 }
             }
         }
+        self.presence.set(self.link.is_some());
         self.carry_out(out);
         self.set_alarm_clock(now_ms);
         Ok(())
@@ -183,6 +201,8 @@ impl Running {
         let watch = store::devices::watch(&floor.store, *id)?;
         let state = DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms());
         floor.watchers.tell(*id, &DeviceEvent::Whole(Arc::new(state.view())));
+        self.tally = floor.tallies.of(state.owner());
+        self.retention = floor.stats.retention_of(&state.kind().name);
         self.state = Some(state);
         self.prune();
         Ok(true)
@@ -285,7 +305,9 @@ impl Running {
                 DeviceEffect::Tell(event) => floor.watchers.tell(self.shell.id, &event),
                 DeviceEffect::Send(message) => self.send(message),
                 DeviceEffect::Confirm(receipt) => receipt.confirm(),
-                DeviceEffect::Record(sample) => floor.stats.record(sample.of(self.shell.id)),
+                DeviceEffect::Record(sample) => {
+                    floor.stats.record(sample.of(self.shell.id, self.retention));
+                }
                 DeviceEffect::Save { number, device, watch, commands } => {
                     let (myself, rev) = (self.myself.clone(), device.rev);
                     floor.store.commit_then(batch(&device, &watch, &commands), move |done| {
@@ -306,6 +328,7 @@ impl Running {
             let Shell { id, floor, .. } = &self.shell;
             floor.watchers.tell_said(*id, || Some(Said::to(*id, payload.clone())));
         }
+        self.tally.tell();
         if let Some(link) = &self.link
             && link.outbox.push(message).is_err()
         {

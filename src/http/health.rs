@@ -28,7 +28,8 @@ pub async fn ready(State(floor): Floor) -> Response {
 
 /// Counters and gauges in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200)))]
-pub async fn metrics_text() -> Response {
+pub async fn metrics_text(State(floor): Floor) -> Response {
+    floor.stats.totals().show(metrics());
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, metrics().render()).into_response()
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, certificates, devices, grants, health, history, kinds, programs};
+use super::{admin, auth, certificates, devices, grants, health, history, kinds, programs, stats};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +36,8 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         grants::invite,
         grants::accept,
         history::history,
+        history::picture::picture,
+        stats::mine,
         programs::tokens,
         programs::new_token,
         programs::end_token,
@@ -48,6 +50,7 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         health::metrics_text,
         admin::tree,
         admin::kill,
+        stats::fleet,
     )
 )]
 struct Document;

@@ -22,6 +22,11 @@ impl Counter {
         self.0.fetch_add(events, Ordering::Relaxed);
     }
 
+    /// So many so far, counted elsewhere.
+    pub fn reach(&self, events: u64) {
+        self.0.fetch_max(events, Ordering::Relaxed);
+    }
+
     /// Events so far.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -207,8 +212,32 @@ series! {
     store_refused: Counter = "hearth_store_refused_total",
     /// Readings taken into history.
     stats_readings: Counter = "hearth_stats_readings_total",
-    /// Readings dropped because the writer can't keep up.
-    stats_dropped: Counter = "hearth_stats_dropped_total",
+    /// Readings that can't be kept: no number, too large, or of too many names.
+    stats_refused: Counter = "hearth_stats_refused_total",
+    /// Readings dropped, by reason: more came than the disk takes, or it was full or failed.
+    stats_dropped_queue: Counter = "hearth_stats_dropped_total{reason=\"queue\"}",
+    /// Readings dropped, by reason: more came than the disk takes, or it was full or failed.
+    stats_dropped_disk: Counter = "hearth_stats_dropped_total{reason=\"disk\"}",
+    /// Failed operations of history on the disk; all of them are repeated.
+    stats_disk_errors: Counter = "hearth_stats_disk_errors_total",
+    /// Chunks of history whose checksum was wrong.
+    stats_damaged_chunks: Counter = "hearth_stats_damaged_chunks_total",
+    /// Downloads of history refused because so many were under way.
+    stats_downloads_refused: Counter = "hearth_stats_downloads_refused_total",
+    /// Readings in memory, which are in the log too.
+    stats_open_readings: Gauge = "hearth_stats_open_readings",
+    /// Series of readings in memory.
+    stats_open_series: Gauge = "hearth_stats_open_series",
+    /// Memory of the readings in it.
+    stats_memory_bytes: Gauge = "hearth_stats_memory_bytes",
+    /// Size of history's logs.
+    stats_log_bytes: Gauge = "hearth_stats_log_bytes",
+    /// Size of history's segments.
+    stats_segment_bytes: Gauge = "hearth_stats_segment_bytes",
+    /// Segments of history, each an open file.
+    stats_segments: Gauge = "hearth_stats_segments",
+    /// Devices whose link is open.
+    devices_online: Gauge = "hearth_devices_online",
     /// Device, session and space actors that failed.
     child_faults: Counter = "hearth_child_faults_total",
     /// Times that an actor was put into quarantine.

@@ -13,7 +13,7 @@ const BUCKETS: i64 = 20_000;
 
 /// One answer as lines of CSV, with a header line above them if asked for.
 ///
-/// Columns are `t,value` for readings and `t,min,mean,max,count,last` for buckets; `t` is in Unix
+/// Columns are `t,value` for readings and `t,min,mean,max,count` for buckets; `t` is in Unix
 /// milliseconds.
 #[must_use]
 pub fn lines(history: &History, header: bool) -> String {
@@ -27,10 +27,10 @@ pub fn lines(history: &History, header: bool) -> String {
             }
         }
         History::Buckets { buckets, .. } => {
-            text.push_str(if header { "t,min,mean,max,count,last\n" } else { "" });
+            text.push_str(if header { "t,min,mean,max,count\n" } else { "" });
             for bucket in buckets {
-                let super::Bucket { t_ms, min, mean, max, count, last } = bucket;
-                writeln!(text, "{t_ms},{min},{mean},{max},{count},{last}").ok();
+                let super::Bucket { t_ms, min, mean, max, count, .. } = bucket;
+                writeln!(text, "{t_ms},{min},{mean},{max},{count}").ok();
             }
         }
     }
@@ -51,13 +51,16 @@ pub struct CsvPieces {
 impl CsvPieces {
     /// Begins a question.
     #[must_use]
-    pub fn new(stats: StatsHandle, query: Query) -> Self {
+    pub fn new(stats: StatsHandle, mut query: Query) -> Self {
         let (next_ms, window_ms) = match query.resolution {
             Resolution::Raw => (query.from_ms, WINDOW_MS),
             Resolution::Auto { .. } => (query.from_ms, i64::MAX),
             Resolution::Step { step_ms } => {
-                let step_ms = step_ms.max(1);
-                (super::rollup::bucket_start(query.from_ms, step_ms), step_ms * BUCKETS)
+                // One width for all pieces, so that no bucket is cut, and none is there twice.
+                let step_ms = stats.step_ms(&query, step_ms);
+                query.resolution = Resolution::Step { step_ms };
+                let start_ms = super::rollup::bucket_start(query.from_ms, step_ms);
+                (start_ms, step_ms.saturating_mul(BUCKETS))
             }
         };
         Self { stats, query, next_ms, window_ms, begun: false }
@@ -106,7 +109,7 @@ mod tests {
         assert_eq!(lines(&History::Points(points), true), "t,value\n1000,21.5\n2000,-0.01\n");
         let bucket = Bucket { t_ms: 60_000, min: 1.0, mean: 1.5, max: 2.0, count: 6, last: 2.0 };
         let history = History::Buckets { step_ms: 60_000, buckets: vec![bucket] };
-        assert_eq!(lines(&history, true), "t,min,mean,max,count,last\n60000,1,1.5,2,6,2\n");
-        assert_eq!(lines(&history, false), "60000,1,1.5,2,6,2\n");
+        assert_eq!(lines(&history, true), "t,min,mean,max,count\n60000,1,1.5,2,6\n");
+        assert_eq!(lines(&history, false), "60000,1,1.5,2,6\n");
     }
 }

@@ -8,6 +8,7 @@
 //!                     hour.<r>.seg
 //! hours/<first>-<last>/hour.<r>.seg      the hours of many days in one
 //! forgotten                              devices that were deleted
+//! classes                                kinds that are kept for times of their own
 //! ```
 //! Every step from a line to the next becomes true by one rename. What it replaced is removed
 //! afterwards, or at the next start: generations are numbered, so that it is known for garbage.

@@ -11,8 +11,10 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+use super::classes::Classes;
 use super::engine::{Counters, Engine};
-use super::{History, Query, Reading, StatsConfig, StatsError, Totals};
+use super::query;
+use super::{History, Query, Reading, Retention, StatsConfig, StatsError, Totals};
 
 /// Tells the server's time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -25,6 +27,7 @@ pub(super) struct House {
     pub(super) dir: PathBuf,
     pub(super) config: StatsConfig,
     pub(super) counters: Arc<Counters>,
+    classes: Classes,
     clock: Clock,
     /// The receiving end: whoever writes holds it.
     queue: Mutex<Receiver<Reading>>,
@@ -75,19 +78,30 @@ impl StatsHandle {
 
     /// The same with a clock of the caller's, to simulate days.
     #[must_use]
-    pub fn with_clock(dir: PathBuf, config: StatsConfig, clock: Clock) -> Self {
+    pub fn with_clock(dir: PathBuf, mut config: StatsConfig, clock: Clock) -> Self {
+        let classes = Classes::load(&dir, &config);
+        if classes.retention.len() > config.retention.len() {
+            config.retention.clone_from(&classes.retention);
+        }
         let (queue, receiver) = sync_channel(config.queue_readings_max.max(1));
         let questions = Arc::new(Semaphore::new(config.queries_max.max(1)));
         let house = House {
             dir,
             config,
             counters: Arc::default(),
+            classes,
             clock,
             queue: Mutex::new(receiver),
             settled: AtomicU64::new(0),
             engine: RwLock::new(None),
         };
         Self { house: Arc::new(house), queue, questions }
+    }
+
+    /// The number of the retention under which the readings of a kind fall.
+    #[must_use]
+    pub fn retention_of(&self, kind: &str) -> u8 {
+        self.house.classes.number(kind)
     }
 
     /// Hands a reading over. Never waits: where the queue is full or the disk fails, the reading
@@ -117,6 +131,13 @@ impl StatsHandle {
     pub async fn query(&self, query: Query) -> Result<History, StatsError> {
         let now_ms = self.house.now_ms();
         self.ask(move |engine| engine.query(&query, now_ms)).await
+    }
+
+    /// The width of the buckets of which an answer in steps of `step_ms` can be made: wider where
+    /// the question begins before what finer buckets are kept of.
+    pub(super) fn step_ms(&self, query: &Query, step_ms: i64) -> i64 {
+        let retention = Retention::of(&self.house.config.retention, query.retention);
+        query::step_ms(query, step_ms, retention, self.house.now_ms())
     }
 
     /// The properties of which a device has any history, by name.

@@ -31,23 +31,14 @@ pub(super) struct Plan {
 /// question's beginning.
 pub(super) fn plan(query: &Query, retention: Retention, now_ms: i64) -> Plan {
     let span_ms = query.to_ms.saturating_sub(query.from_ms).max(1);
-    let reaches = |tier: Tier| {
-        let days = match tier {
-            Tier::Raw => retention.raw_days,
-            Tier::Minute => retention.minute_days,
-            Tier::Hour => return true,
-        };
-        query.from_ms >= now_ms - i64::from(days) * DAY_MS - GRACE_MS
-    };
+    let reaches = |tier: Tier| reaches(tier, query.from_ms, retention, now_ms);
     match query.resolution {
         Resolution::Raw => {
             Plan { tier: Tier::Raw, step_ms: 1, points_max: POINTS_MAX, folds: false }
         }
         Resolution::Step { step_ms } => {
             let step_ms = step_ms.max(1);
-            let divides = |tier: &Tier| step_ms % tier.width_ms() == 0;
-            let wanted = Tier::ALL.into_iter().rev().find(divides).unwrap_or(Tier::Raw);
-            let tier = finest_within_reach(wanted, reaches);
+            let tier = finest_within_reach(coarsest_that_divides(step_ms), reaches);
             let step_ms = round_up(step_ms.max(share(span_ms, POINTS_MAX)), tier.width_ms());
             Plan { tier, step_ms, points_max: 0, folds: true }
         }
@@ -61,6 +52,30 @@ pub(super) fn plan(query: &Query, retention: Retention, now_ms: i64) -> Plan {
             Plan { tier, step_ms: round_up(step_ms, tier.width_ms()), points_max, folds: true }
         }
     }
+}
+
+/// The step with which a question that wants `step_ms` is answered from its beginning on, however
+/// many buckets that are.
+pub(super) fn step_ms(query: &Query, step_ms: i64, retention: Retention, now_ms: i64) -> i64 {
+    let step_ms = step_ms.max(1);
+    let reaches = |tier: Tier| reaches(tier, query.from_ms, retention, now_ms);
+    let tier = finest_within_reach(coarsest_that_divides(step_ms), reaches);
+    round_up(step_ms, tier.width_ms())
+}
+
+/// Whether a tier still has what was at `from_ms`.
+fn reaches(tier: Tier, from_ms: i64, retention: Retention, now_ms: i64) -> bool {
+    let days = match tier {
+        Tier::Raw => retention.raw_days,
+        Tier::Minute => retention.minute_days,
+        Tier::Hour => return true,
+    };
+    from_ms >= now_ms - i64::from(days) * DAY_MS - GRACE_MS
+}
+
+fn coarsest_that_divides(step_ms: i64) -> Tier {
+    let divides = |tier: &Tier| step_ms % tier.width_ms() == 0;
+    Tier::ALL.into_iter().rev().find(divides).unwrap_or(Tier::Raw)
 }
 
 fn share(span_ms: i64, points: usize) -> i64 {

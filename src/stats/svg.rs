@@ -6,7 +6,11 @@
 
 use std::fmt::Write;
 
+use jiff::tz::TimeZone;
+
 use super::History;
+
+mod axis;
 
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 12.0;
@@ -14,26 +18,9 @@ const TOP: f64 = 34.0;
 const BOTTOM: f64 = 26.0;
 /// The line breaks where a point is this many usual distances away from the one before.
 const SILENCE: i64 = 5;
-const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 1_440 * MINUTE_MS;
-/// Distances between marks of the time axis.
-const TIME_STEPS_MS: [i64; 15] = [
-    MINUTE_MS,
-    5 * MINUTE_MS,
-    10 * MINUTE_MS,
-    30 * MINUTE_MS,
-    60 * MINUTE_MS,
-    180 * MINUTE_MS,
-    360 * MINUTE_MS,
-    720 * MINUTE_MS,
-    DAY_MS,
-    2 * DAY_MS,
-    7 * DAY_MS,
-    14 * DAY_MS,
-    30 * DAY_MS,
-    91 * DAY_MS,
-    365 * DAY_MS,
-];
+/// Pixels between two marks of the time axis, and what a letter of the title takes.
+const MARK_PX: f64 = 70.0;
+const LETTER_PX: f64 = 7.5;
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#555}.title{font-size:14px;fill:#222}\
     .grid{stroke:#8884;stroke-width:1}.band{fill:#d9480f33}\
     .line{fill:none;stroke:#d9480f;stroke-width:1.5;stroke-linejoin:round;stroke-linecap:round}\
@@ -51,8 +38,8 @@ pub struct Chart<'a> {
     pub from_ms: i64,
     /// Right edge.
     pub to_ms: i64,
-    /// The reader's minutes ahead of UTC.
-    pub offset_min: i32,
+    /// The reader's time zone, which the picture names.
+    pub zone: &'a TimeZone,
     /// Width in pixels, 200 to 4,000.
     pub width: u32,
     /// Height in pixels, 100 to 4,000.
@@ -87,19 +74,23 @@ pub fn chart(chart: &Chart<'_>) -> String {
     let marks = marks(chart);
     let frame = Frame::around(chart, &marks);
     let (title, unit) = (escaped(chart.title), escaped(chart.unit));
+    let zone = escaped(chart.zone.iana_name().unwrap_or("UTC"));
     let (width, height) = (frame.width, frame.height);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" \
          height=\"{height}\" viewBox=\"0 0 {width} {height}\"><title>{title}</title>\
          <desc>{}</desc><style>{STYLE}</style>\
-         <text class=\"title\" x=\"{LEFT}\" y=\"20\">{title}</text>\
-         <text x=\"{}\" y=\"20\" text-anchor=\"end\">{unit}</text>",
-        described(&marks, &unit),
+         <text class=\"title\" x=\"{LEFT}\" y=\"20\">{}</text>\
+         <text x=\"{}\" y=\"20\" text-anchor=\"end\">{unit}</text>\
+         <text x=\"{}\" y=\"20\" text-anchor=\"end\">{zone}</text>",
+        described(chart, &marks, &zone),
+        frame.fitting(chart.title, &zone),
+        LEFT - 8.0,
         width - RIGHT,
     );
     // Writing to a string can't fail.
     frame.values(&mut svg).ok();
-    frame.times(&mut svg, chart.offset_min).ok();
+    frame.times(&mut svg, chart.zone).ok();
     for run in runs(&marks, chart.history) {
         frame.run(&mut svg, run).ok();
     }
@@ -187,28 +178,38 @@ impl Frame {
         Ok(())
     }
 
-    fn times(&self, svg: &mut String, offset_min: i32) -> std::fmt::Result {
-        let fits = |step: &i64| self.x(self.from_ms + step) - LEFT >= 70.0;
-        let step_ms = TIME_STEPS_MS.into_iter().find(fits).unwrap_or(3_650 * DAY_MS);
-        let offset_ms = i64::from(offset_min) * MINUTE_MS;
-        let local_ms = self.from_ms + offset_ms;
-        let mut t_ms = local_ms + (-local_ms).rem_euclid(step_ms);
-        while t_ms <= local_ms + self.span_ms {
-            let (x, y) = (self.x(t_ms - offset_ms), self.height - 8.0);
-            write!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">")?;
-            let (year, month, day) = date(t_ms.div_euclid(DAY_MS));
-            let minutes = t_ms.rem_euclid(DAY_MS) / MINUTE_MS;
-            if step_ms >= 91 * DAY_MS {
-                write!(svg, "{year}-{month:02}")?;
-            } else if step_ms >= DAY_MS || minutes == 0 {
-                write!(svg, "{month:02}-{day:02}")?;
-            } else {
-                write!(svg, "{:02}:{:02}", minutes / 60, minutes % 60)?;
-            }
-            svg.push_str("</text>");
-            t_ms += step_ms;
+    fn times(&self, svg: &mut String, zone: &TimeZone) -> std::fmt::Result {
+        let y = self.height - 8.0;
+        for (t_ms, label) in axis::marks(self.from_ms, self.to_ms(), self.mark_ms(), zone) {
+            let x = self.x(t_ms);
+            write!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{label}</text>")?;
         }
         Ok(())
+    }
+
+    const fn to_ms(&self) -> i64 {
+        self.from_ms.saturating_add(self.span_ms)
+    }
+
+    /// The time between two marks that don't touch.
+    #[expect(clippy::cast_precision_loss, reason = "pixels need no more than a float's digits")]
+    #[expect(clippy::cast_possible_truncation, reason = "a share of the span")]
+    fn mark_ms(&self) -> i64 {
+        (self.span_ms as f64 * MARK_PX / (self.width - LEFT - RIGHT)) as i64
+    }
+
+    /// As much of the title as has room beside the zone.
+    #[expect(clippy::cast_possible_truncation, reason = "a number of letters")]
+    #[expect(clippy::cast_sign_loss, reason = "not below zero")]
+    fn fitting(&self, title: &str, zone: &str) -> String {
+        let room = self.width - LEFT - RIGHT;
+        let letters = (room / LETTER_PX) as usize;
+        let letters = letters.saturating_sub(zone.chars().count() + 1);
+        if title.chars().count() <= letters {
+            return escaped(title);
+        }
+        let begin: String = title.chars().take(letters.saturating_sub(1)).collect();
+        escaped(&format!("{begin}…"))
     }
 
     fn run(&self, svg: &mut String, run: &[Mark]) -> std::fmt::Result {
@@ -243,27 +244,19 @@ fn pleasant(step: f64) -> f64 {
 }
 
 /// What a reader hears who can't see the picture.
-fn described(marks: &[Mark], unit: &str) -> String {
+fn described(chart: &Chart<'_>, marks: &[Mark], zone: &str) -> String {
+    let (from, to) =
+        (axis::moment(chart.from_ms, chart.zone), axis::moment(chart.to_ms, chart.zone));
     let (Some(first), Some(last)) = (marks.first(), marks.last()) else {
-        return "no readings".into();
+        return format!("no readings from {from} to {to}, {zone}");
     };
     let low = marks.iter().fold(first.min, |low, mark| low.min(mark.min));
     let high = marks.iter().fold(first.max, |high, mark| high.max(mark.max));
-    format!("between {low} and {high} {unit}, last {:.2} {unit}", last.value)
-}
-
-/// Year, month and day of a number of days since 1970 (H. Hinnant, "chrono-compatible low-level
-/// date algorithms").
-const fn date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + (month <= 2) as i64, month, day)
+    let unit = escaped(chart.unit);
+    format!(
+        "between {low} and {high} {unit}, last {:.2} {unit}; from {from} to {to}, {zone}",
+        last.value
+    )
 }
 
 fn escaped(text: &str) -> String {

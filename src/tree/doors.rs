@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorProcessingErr};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::codec;
 use crate::config::Config;
@@ -143,6 +144,7 @@ impl HttpDoor {
                     spaces: door.spaces,
                     store: door.store,
                     stats: door.stats,
+                    downloads: Arc::new(Semaphore::new(door.config.stats.downloads_max)),
                     sockets: tasks.clone(),
                     house: door.view,
                     mqtt_port: door.mqtt_port,

@@ -73,6 +73,34 @@ impl FromRequestParts<Arc<HttpFloor>> for Asker {
     }
 }
 
+/// Who looks at a picture: an [`Asker`], or a `token` in the address, for pages and letters that
+/// can't send a header. Addresses are copied and logged, so only an API token that may do no more
+/// than read is taken there.
+pub struct Viewer(pub Asker);
+
+impl FromRequestParts<Arc<HttpFloor>> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        floor: &Arc<HttpFloor>,
+    ) -> Result<Self, Problem> {
+        if let Some(token) = bearer(&parts.headers) {
+            return check_asker(floor, token).map(Self);
+        }
+        let query = parts.uri.query().unwrap_or_default();
+        let mut members = query.split('&').filter_map(|member| member.split_once('='));
+        let token = members.find_map(|(name, value)| (name == "token").then_some(value));
+        let token = token.filter(|token| token.starts_with(PREFIX)).ok_or_else(no_token)?;
+        let asker = check_asker(floor, token)?;
+        if asker.scope.role > Role::Viewer {
+            let detail = "in an address only a token with the scope \"read\" is taken";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "token_too_strong", detail));
+        }
+        Ok(Self(asker))
+    }
+}
+
 /// Who a token is.
 ///
 /// # Errors

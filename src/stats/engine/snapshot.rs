@@ -3,10 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Counters, Engine, View};
+use super::{Engine, View};
 use crate::stats::Totals;
+use crate::stats::classes;
 use crate::stats::folder::sync_dir;
 
 /// Files may go while they are copied; then what took their place is copied.
@@ -54,8 +54,10 @@ impl Engine {
             let name = log.file_name().unwrap_or_default();
             copy(&log, &to.join("wal").join(name))?;
         }
-        if self.folder.forgotten().exists() {
-            copy(&self.folder.forgotten(), &to.join("forgotten"))?;
+        for name in ["forgotten", classes::FILE] {
+            if root.join(name).exists() {
+                copy(&root.join(name), &to.join(name))?;
+            }
         }
         copied.dedup();
         copied.iter().try_for_each(|dir| sync_dir(dir))
@@ -81,21 +83,6 @@ impl Engine {
             segment_bytes: archive.segments().map(|segment| segment.bytes()).sum(),
             segments: archive.segments().count() as u64,
             ..Totals::counted(&self.counters)
-        }
-    }
-}
-
-impl Totals {
-    /// What was counted, without what there is.
-    pub(in crate::stats) fn counted(counters: &Counters) -> Self {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Self {
-            readings: count(&counters.kept),
-            refused: count(&counters.refused),
-            dropped_queue: count(&counters.dropped_queue),
-            dropped_disk: count(&counters.dropped_disk),
-            disk_errors: count(&counters.disk_errors),
-            ..Self::default()
         }
     }
 }

@@ -12,7 +12,8 @@ const HOUR_MS: i64 = 3_600_000;
 fn draw(history: &History, span_ms: i64) -> String {
     let (from_ms, to_ms) = (MIDNIGHT_MS, MIDNIGHT_MS + span_ms);
     let (title, unit) = ("Bob's <cooker> & co", "°C");
-    chart(&Chart { title, unit, from_ms, to_ms, offset_min: 60, width: 640, height: 240, history })
+    let zone = &TimeZone::get("Europe/Berlin").unwrap();
+    chart(&Chart { title, unit, from_ms, to_ms, zone, width: 640, height: 240, history })
 }
 
 fn points(values: &[(i64, f64)]) -> History {
@@ -51,16 +52,26 @@ fn nothing_at_all_still_is_a_picture() {
 }
 
 #[test]
-fn days_are_those_of_the_calendar() {
-    let days = [
-        (0, (1970, 1, 1)),
-        (-1, (1969, 12, 31)),
-        (20_780, (2026, 11, 23)),
-        (11_016, (2000, 2, 29)),
-    ];
-    for (day, expected) in days {
-        assert_eq!(date(day), expected);
-    }
+fn the_picture_names_its_unit_its_time_and_its_zone() {
+    let svg = draw(&points(&[(0, 21.5)]), HOUR_MS);
+    assert!(svg.contains(">°C</text>") && svg.contains(">Europe/Berlin</text>"), "{svg}");
+    assert!(svg.contains("from 2026-11-23 01:00 to 2026-11-23 02:00, Europe/Berlin"), "{svg}");
+}
+
+#[test]
+fn a_title_that_has_no_room_is_cut_and_heard_whole() {
+    let (title, history) = ("x".repeat(200), points(&[]));
+    let svg = chart(&Chart {
+        title: &title,
+        unit: "",
+        from_ms: 0,
+        to_ms: HOUR_MS,
+        zone: &TimeZone::UTC,
+        width: 400,
+        height: 200,
+        history: &history,
+    });
+    assert!(svg.contains(&format!("<title>{title}</title>")) && svg.contains("x…</text>"));
 }
 
 proptest! {
@@ -73,7 +84,7 @@ proptest! {
         let history = points(&values);
         let (from_ms, to_ms) = (MIDNIGHT_MS, MIDNIGHT_MS + span_ms);
         let svg = chart(&Chart {
-            title: &title, unit: "", from_ms, to_ms, offset_min: 0, width: 0, height: 9_999,
+            title: &title, unit: "", from_ms, to_ms, zone: &TimeZone::UTC, width: 0, height: 9_999,
             history: &history,
         });
         prop_assert!(!svg.contains("NaN") && !svg.contains("inf"));
