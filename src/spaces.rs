@@ -157,6 +157,7 @@ impl Spaces {
     }
 
     /// Ends a space as a fault would. False: it is not open.
+    #[must_use]
     pub fn kill(&self, user: UserId) -> bool {
         self.house.cells.kill(&user)
     }

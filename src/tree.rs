@@ -24,7 +24,6 @@ mod doors;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -37,21 +36,18 @@ use crate::devices::Devices;
 use crate::http::admin::HouseView;
 use crate::kind::Kinds;
 use crate::model::{DeviceId, UserId};
-use crate::mqtt::MqttFloor;
-use crate::mqtt::sweep::{self, Sweep};
-use crate::mqtt::tls::{self, Tls};
+use crate::mqtt::tls::Tls;
 use crate::session::actor::SessionFloor;
 use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
 use crate::spaces::Spaces;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
 use crate::store::{self, Store, Writer};
-use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster, Tasks};
+use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster};
 
 mod topic_spaces;
 
 pub use doors::TlsSocket;
-use doors::{HttpDoor, MqttDoors, Standing, mqtt_limits};
 
 /// How long the store may take to write what waits for it.
 const STORE_STOP_WITHIN: Duration = Duration::from_secs(12);
@@ -80,6 +76,18 @@ pub struct House {
     /// Where MQTT is really served over TLS, if it is.
     pub mqtts: Option<SocketAddr>,
     certificate: Option<Arc<Tls>>,
+}
+
+/// The handles on what is inside the doors.
+#[derive(Clone)]
+struct Inside {
+    config: Config,
+    view: HouseView,
+    devices: Devices,
+    spaces: Spaces,
+    sessions: Sessions,
+    store: Store,
+    stats: StatsHandle,
 }
 
 /// The sockets, bound before anything starts, so that a taken port is found out first.
@@ -137,55 +145,11 @@ impl House {
         let devices = devices(&config, kinds, &store, &stats);
         let spaces = topic_spaces::open(&config, &devices, &store);
         let sessions = sessions(&config, &devices, &spaces, &store);
-        let sweep = Arc::new(Sweep::default());
-        let (http_address, mqtt_address) = (sockets.http.local_addr()?, sockets.mqtt.local_addr()?);
         let view = HouseView::default();
         view.houses(devices.clone(), spaces.clone(), sessions.clone());
-        let commands = Tasks::new("mqtt commands", config.spaces.commands_max);
-        let mqtt = Arc::new(MqttFloor {
-            devices: devices.clone(),
-            store: store.clone(),
-            spaces: spaces.clone(),
-            commands: Arc::new((sessions.clone(), commands)),
-            anonymous_user: config.mqtt.anonymous_user.clone(),
-            sweep: sweep.clone(),
-            limits: mqtt_limits(&config),
-            refused_filters: config.mqtt.refused_filters.clone().into(),
-            links: AtomicU64::new(0),
-        });
-        let mqtts = sockets.mqtts.as_ref().map(|mqtts| mqtts.socket.local_addr()).transpose()?;
-        let certificate = sockets.mqtts.as_ref().map(|mqtts| mqtts.tls.clone());
-        let watch_period = config.mqtt.tls_watch_s;
-        let mqtt_doors = MqttDoors {
-            floor: mqtt,
-            tasks: Standing::new("mqtt connections", config.mqtt.connections_max),
-            drain_within: config.drain.connections_s,
-        };
-        let http_door = HttpDoor {
-            socket: Arc::new(sockets.http),
-            tasks: Standing::new("http connections", config.http.connections_max),
-            config: config.clone(),
-            view: view.clone(),
-            serve_mqtt: mqtt_doors.web(),
-            mqtt_port: mqtt_address.port(),
-            devices: devices.clone(),
-            spaces: spaces.clone(),
-            sessions: sessions.clone(),
-            store: store.clone(),
-            stats: stats.clone(),
-        };
-        let (mqtt_tasks, http_tasks) = (mqtt_doors.tasks.clone(), http_door.tasks.clone());
-        view.opens(vec![
-            ("mqtt", Arc::new(move || mqtt_tasks.tasks())),
-            ("http", Arc::new(move || http_tasks.tasks())),
-        ]);
-        let mut children = vec![sweep_spec(sweep), mqtt_doors.plain(sockets.mqtt)];
-        if let Some(mqtts) = sockets.mqtts {
-            children.push(certificate_spec(mqtts.tls.clone(), watch_period));
-            children.push(mqtt_doors.tls(mqtts));
-        }
-        children.push(http_door.spec());
-        let (doors, doors_view) = ChildSpec::room("doors", children, intensity);
+        let inside = Inside { config, view, devices, spaces, sessions, store, stats };
+        let (doors, doors_view, open) = doors::room(&inside, sockets, intensity)?;
+        let Inside { view, devices, spaces, sessions, store, stats, .. } = inside;
         let children = vec![
             memory.stop_within(STORE_STOP_WITHIN),
             devices.directory().spec(),
@@ -207,10 +171,10 @@ impl House {
             store,
             stats,
             rooms,
-            http: http_address,
-            mqtt: mqtt_address,
-            mqtts,
-            certificate,
+            http: open.http,
+            mqtt: open.mqtt,
+            mqtts: open.mqtts,
+            certificate: open.certificate,
         })
     }
 
@@ -262,22 +226,6 @@ fn stats_spec(stats: &StatsHandle) -> ChildSpec {
         async move { Ok(stats.start(parent).await?) }
     };
     ChildSpec::new("stats", start).stop_within(STORE_STOP_WITHIN)
-}
-
-fn sweep_spec(sweep: Arc<Sweep>) -> ChildSpec {
-    let start = move |parent| {
-        let sweep = sweep.clone();
-        async move { Ok(sweep::start(sweep, parent).await?) }
-    };
-    ChildSpec::new("sweep", start)
-}
-
-fn certificate_spec(tls: Arc<Tls>, period: Duration) -> ChildSpec {
-    let start = move |parent| {
-        let tls = tls.clone();
-        async move { Ok(tls::watch::start(tls, period, parent).await?) }
-    };
-    ChildSpec::new("certificate", start)
 }
 
 fn family(name: &'static str, children_max: usize, config: &Config) -> Family {

@@ -80,7 +80,7 @@ impl Demo {
             mqtts: None,
         };
         let (store, writer) = Store::open(folder.path())?;
-        let house = House::open(config.clone(), kinds, sockets, (store, writer)).await?;
+        let house = Box::pin(House::open(config.clone(), kinds, sockets, (store, writer))).await?;
         print(&format!("ready http={} mqtt={}", house.http, house.mqtt));
         let shown = tokio::select! {
             shown = self.inhabit(config, &house, folder) => shown,

@@ -65,7 +65,7 @@ pub async fn open(config: Config, sockets: Sockets) -> anyhow::Result<House> {
     let (store, writer) = Store::open(&config.store.path)?;
     let is_empty = store::accounts::users(&store, None, 1)?.is_empty();
     let public_url = config.http.public_url.clone();
-    let house = House::open(config, kinds, sockets, (store, writer)).await?;
+    let house = Box::pin(House::open(config, kinds, sockets, (store, writer))).await?;
     if is_empty {
         let secret = Secret::from_random(random_bytes()?);
         let mut batch = Batch::new();

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn what_is_known_is_not_sent_again() {
         let gzip = (header::ACCEPT_ENCODING, "gzip");
-        let first = get("/house.js", &[gzip.clone()]);
+        let first = get("/house.js", std::slice::from_ref(&gzip));
         let tag: &'static str = header(&first, "etag").unwrap().to_owned().leak();
         let again = get("/house.js", &[gzip, (header::IF_NONE_MATCH, tag)]);
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);

@@ -15,7 +15,7 @@ use crate::observe::metrics;
 use crate::session::{Answer, SessionError, SessionMsg};
 use crate::sessions::Sessions;
 use crate::space::session_state::Outgoing;
-use crate::space::{Received, ToClient};
+use crate::space::{Received, SpaceState, ToClient};
 use crate::spaces::Place;
 use crate::supervision::Tasks;
 use crate::supervision::outbox::Inbox;
@@ -63,7 +63,7 @@ impl Party for ClientLink {
             }
             self.protocol.send(&message, out)?;
             if message == ToClient::More {
-                let more = self.place.enter(|space, at, effects, now| space.more(at, effects, now));
+                let more = self.place.enter(SpaceState::more);
                 more.map_err(|_failed| End::Orphaned)?;
             }
         }
@@ -102,7 +102,7 @@ impl Party for ClientLink {
             return; // the space knows
         }
         // A space that has failed lost everything by itself.
-        drop(self.place.enter(|space, at, out, now| space.link_lost(at, out, now)));
+        drop(self.place.enter(SpaceState::link_lost));
     }
 }
 

@@ -90,16 +90,16 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     drop(floor);
     let line = Line { wire, pulse, cancel, alive_ticks: 0, write_ticks, stuck: false };
     match opened {
-        Opened::Device(link) => Box::pin(serve(line, *link)).await,
-        Opened::Client(link) => Box::pin(serve(line, *link)).await,
+        Opened::Device(device) => Box::pin(serve(line, *device)).await,
+        Opened::Client(client) => Box::pin(serve(line, *client)).await,
     }
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>, mut link: impl Party) {
-    line.alive_ticks = keep_alive_ticks(link.keep_alive_s());
-    line.alive(link.keep_alive_s());
-    let end = poll_fn(|cx| line.poll(cx, &mut link)).await;
-    Box::pin(line.close(link, end)).await;
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>, mut party: impl Party) {
+    line.alive_ticks = keep_alive_ticks(party.keep_alive_s());
+    line.alive(party.keep_alive_s());
+    let end = poll_fn(|cx| line.poll(cx, &mut party)).await;
+    Box::pin(line.close(party, end)).await;
 }
 
 async fn open<S: AsyncRead + AsyncWrite + Unpin>(

@@ -261,7 +261,7 @@ fn attach_client(
             NotAttached::Unavailable(_) => ReasonCode::SERVER_UNAVAILABLE,
         }
     })?;
-    let link = ClientLink {
+    let client = ClientLink {
         place,
         inbox,
         unwritten_bytes,
@@ -277,7 +277,7 @@ fn attach_client(
         client_id: assigned,
         is_space: true,
     };
-    Ok((Opened::Client(Box::new(link)), granted))
+    Ok((Opened::Client(Box::new(client)), granted))
 }
 
 fn session_link(connect: &Connect<'_>) -> session_state::Link {

@@ -172,7 +172,9 @@ impl SpaceState {
         member.owed = Vec::new();
         member.detached_ms = Some(now_ms);
         let due_ms = member.due_ms();
-        due_ms.into_iter().for_each(|due_ms| self.be_woken(due_ms));
+        if let Some(due_ms) = due_ms {
+            self.be_woken(due_ms);
+        }
     }
 
     /// Ends a session's connection for a reason of the house's. The session goes on without it.

@@ -190,7 +190,9 @@ impl SpaceState {
         if self.members.is_empty() && now_ms < leaves_ms {
             dues.push(leaves_ms);
         }
-        dues.into_iter().for_each(|due_ms| self.be_woken(due_ms));
+        for due_ms in dues {
+            self.be_woken(due_ms);
+        }
         self.end_turn(out, now_ms);
     }
 

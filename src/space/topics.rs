@@ -106,25 +106,20 @@ impl Topics {
         }
         let Some(node) = self.nodes.get_mut(at) else { return false };
         let list = if below { &mut node.below } else { &mut node.here };
-        let takers = match list.iter_mut().position(|takers| takers.is_for(group, taker.session)) {
-            Some(place) => list.get_mut(place),
-            None => {
-                list.push(Takers { group: group.into(), members: Vec::new(), turn: 0 });
-                list.last_mut()
-            }
-        };
-        let Some(takers) = takers else { return false };
-        match takers.members.iter_mut().find(|member| member.session == taker.session) {
-            Some(member) => {
-                *member = taker;
-                true
-            }
-            None => {
-                takers.members.reserve_exact(1);
-                takers.members.push(taker);
-                false
-            }
+        let known = list.iter().position(|takers| takers.is_for(group, taker.session));
+        let place = known.unwrap_or_else(|| {
+            list.push(Takers { group: group.into(), members: Vec::new(), turn: 0 });
+            list.len() - 1
+        });
+        let Some(takers) = list.get_mut(place) else { return false };
+        let older = takers.members.iter_mut().find(|member| member.session == taker.session);
+        if let Some(older) = older {
+            *older = taker;
+            return true;
         }
+        takers.members.reserve_exact(1);
+        takers.members.push(taker);
+        false
     }
 
     /// Takes the session's subscription to `filter` out. False: there was none.
@@ -223,18 +218,12 @@ impl Topics {
             Err(place) => place,
         };
         let node = Node { level: level.into(), parent: at, ..Node::default() };
-        let new = match self.free.pop() {
-            Some(free) => {
-                if let Some(slot) = self.nodes.get_mut(free) {
-                    *slot = node;
-                }
-                free
-            }
-            None => {
-                self.nodes.push(node);
-                self.nodes.len() - 1
-            }
-        };
+        let free = self.free.pop();
+        let new = free.unwrap_or(self.nodes.len());
+        match self.nodes.get_mut(new) {
+            Some(slot) => *slot = node,
+            None => self.nodes.push(node),
+        }
         if let Some(parent) = self.nodes.get_mut(at) {
             parent.children.insert(place, new);
         }

@@ -1,5 +1,7 @@
 //! The doors: which socket is served how. Everything that comes in from outside comes in here.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,19 +13,16 @@ use tokio::sync::Semaphore;
 
 use crate::codec;
 use crate::config::Config;
-use crate::devices::Devices;
-use crate::http::admin::HouseView;
 use crate::http::auth::Auth;
 use crate::http::mqtt_socket::ServeMqtt;
 use crate::http::{HttpFloor, router, server};
 use crate::listener::{self, Serve};
+use crate::mqtt::sweep::{self, Sweep};
 use crate::mqtt::tls::{self, Tls};
 use crate::mqtt::{MqttFloor, MqttLimits, Peer, connection};
-use crate::sessions::Sessions;
-use crate::spaces::Spaces;
-use crate::stats::StatsHandle;
-use crate::store::Store;
-use crate::supervision::{ChildSpec, Tasks};
+use crate::supervision::{ChildSpec, Intensity, RoomView, Tasks};
+
+use super::{Inside, Sockets};
 
 /// How long a door may take to see everybody out.
 pub(super) const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -32,22 +31,106 @@ pub(super) const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// have under way, what is in flight to it, and its subscriptions' answers.
 const CLIENT_OUTBOX_SPARE: usize = 1_200;
 
+/// Where the doors really are, and the certificate that one of them shows.
+pub(super) struct Open {
+    pub(super) http: SocketAddr,
+    pub(super) mqtt: SocketAddr,
+    pub(super) mqtts: Option<SocketAddr>,
+    pub(super) certificate: Option<Arc<Tls>>,
+}
+
+/// The room of the doors, in the order in which they open.
+///
+/// # Errors
+/// If a socket has no address.
+pub(super) fn room(
+    inside: &Inside,
+    sockets: Sockets,
+    intensity: Intensity,
+) -> io::Result<(ChildSpec, RoomView, Open)> {
+    let config = &inside.config;
+    let sweep = Arc::new(Sweep::default());
+    let open = Open {
+        http: sockets.http.local_addr()?,
+        mqtt: sockets.mqtt.local_addr()?,
+        mqtts: sockets.mqtts.as_ref().map(|mqtts| mqtts.socket.local_addr()).transpose()?,
+        certificate: sockets.mqtts.as_ref().map(|mqtts| mqtts.tls.clone()),
+    };
+    let mqtt = MqttDoors {
+        floor: Arc::new(mqtt_floor(inside, sweep.clone())),
+        tasks: Standing::new("mqtt connections", config.mqtt.connections_max),
+        drain_within: config.drain.connections_s,
+    };
+    let http = HttpDoor {
+        socket: Arc::new(sockets.http),
+        tasks: Standing::new("http connections", config.http.connections_max),
+        serve_mqtt: mqtt.web(),
+        mqtt_port: open.mqtt.port(),
+        inside: inside.clone(),
+    };
+    let (mqtt_tasks, http_tasks) = (mqtt.tasks.clone(), http.tasks.clone());
+    inside.view.opens(vec![
+        ("mqtt", Arc::new(move || mqtt_tasks.tasks())),
+        ("http", Arc::new(move || http_tasks.tasks())),
+    ]);
+    let mut doors = vec![sweep_spec(sweep), mqtt.plain(sockets.mqtt)];
+    if let Some(mqtts) = sockets.mqtts {
+        doors.push(certificate_spec(mqtts.tls.clone(), config.mqtt.tls_watch_s));
+        doors.push(mqtt.tls(mqtts));
+    }
+    doors.push(http.spec());
+    let (spec, view) = ChildSpec::room("doors", doors, intensity);
+    Ok((spec, view, open))
+}
+
+fn mqtt_floor(inside: &Inside, sweep: Arc<Sweep>) -> MqttFloor {
+    let Inside { config, devices, spaces, sessions, store, .. } = inside;
+    let commands = Tasks::new("mqtt commands", config.spaces.commands_max);
+    MqttFloor {
+        devices: devices.clone(),
+        store: store.clone(),
+        spaces: spaces.clone(),
+        commands: Arc::new((sessions.clone(), commands)),
+        anonymous_user: config.mqtt.anonymous_user.clone(),
+        sweep,
+        limits: mqtt_limits(config),
+        refused_filters: config.mqtt.refused_filters.clone().into(),
+        links: AtomicU64::new(0),
+    }
+}
+
+fn sweep_spec(sweep: Arc<Sweep>) -> ChildSpec {
+    let start = move |parent| {
+        let sweep = sweep.clone();
+        async move { Ok(sweep::start(sweep, parent).await?) }
+    };
+    ChildSpec::new("sweep", start)
+}
+
+fn certificate_spec(tls: Arc<Tls>, period: Duration) -> ChildSpec {
+    let start = move |parent| {
+        let tls = tls.clone();
+        async move { Ok(tls::watch::start(tls, period, parent).await?) }
+    };
+    ChildSpec::new("certificate", start)
+}
+
 /// A set of tasks that outlives the actor which fills it: a listener that is restarted finds its
 /// connections again. Only a drain ends the set, and then the next listener gets a new one.
 #[derive(Clone)]
-pub(super) struct Standing {
+struct Standing {
     name: &'static str,
     tasks_max: usize,
     tasks: Arc<Mutex<Tasks>>,
 }
 
 impl Standing {
-    pub(super) fn new(name: &'static str, tasks_max: usize) -> Self {
+    fn new(name: &'static str, tasks_max: usize) -> Self {
         Self { name, tasks_max, tasks: Arc::new(Mutex::new(Tasks::new(name, tasks_max))) }
     }
 
     /// The tasks that run now.
-    pub(super) fn tasks(&self) -> Tasks {
+    fn tasks(&self) -> Tasks {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if tasks.is_closing() {
             *tasks = Tasks::new(self.name, self.tasks_max);
@@ -65,15 +148,15 @@ pub struct TlsSocket {
 }
 
 /// What the MQTT doors have in common: the same connections come in, whatever carries them.
-pub(super) struct MqttDoors {
-    pub(super) floor: Arc<MqttFloor>,
-    pub(super) tasks: Standing,
-    pub(super) drain_within: Duration,
+struct MqttDoors {
+    floor: Arc<MqttFloor>,
+    tasks: Standing,
+    drain_within: Duration,
 }
 
 impl MqttDoors {
     /// The door without TLS.
-    pub(super) fn plain(&self, socket: TcpListener) -> ChildSpec {
+    fn plain(&self, socket: TcpListener) -> ChildSpec {
         let floor = self.floor.clone();
         let serve: Serve = Arc::new(move |stream, peer, cancel| {
             let peer = Peer::at(peer.ip());
@@ -83,7 +166,7 @@ impl MqttDoors {
     }
 
     /// The door in the HTTP port's WebSocket.
-    pub(super) fn web(&self) -> ServeMqtt {
+    fn web(&self) -> ServeMqtt {
         let floor = self.floor.clone();
         Arc::new(move |stream, address, cancel| {
             Box::pin(connection::run(stream, Peer::at(address), floor.clone(), cancel))
@@ -91,7 +174,7 @@ impl MqttDoors {
     }
 
     /// The door with TLS.
-    pub(super) fn tls(&self, TlsSocket { socket, tls }: TlsSocket) -> ChildSpec {
+    fn tls(&self, TlsSocket { socket, tls }: TlsSocket) -> ChildSpec {
         let floor = self.floor.clone();
         let serve: Serve = Arc::new(move |stream, peer, cancel| {
             Box::pin(tls::serve(stream, peer.ip(), tls.clone(), floor.clone(), cancel))
@@ -117,40 +200,35 @@ impl MqttDoors {
 }
 
 #[derive(Clone)]
-pub(super) struct HttpDoor {
-    pub(super) socket: Arc<TcpListener>,
-    pub(super) tasks: Standing,
-    pub(super) config: Config,
-    pub(super) view: HouseView,
-    pub(super) serve_mqtt: ServeMqtt,
-    pub(super) mqtt_port: u16,
-    pub(super) devices: Devices,
-    pub(super) spaces: Spaces,
-    pub(super) sessions: Sessions,
-    pub(super) store: Store,
-    pub(super) stats: StatsHandle,
+struct HttpDoor {
+    socket: Arc<TcpListener>,
+    tasks: Standing,
+    serve_mqtt: ServeMqtt,
+    mqtt_port: u16,
+    inside: Inside,
 }
 
 impl HttpDoor {
-    pub(super) fn spec(self) -> ChildSpec {
+    fn spec(self) -> ChildSpec {
         let start = move |parent| {
             let door = self.clone();
             async move {
-                let (tasks, drain_within) = (door.tasks.tasks(), door.config.drain.connections_s);
+                let (tasks, inside) = (door.tasks.tasks(), door.inside);
+                let drain_within = inside.config.drain.connections_s;
                 let floor = HttpFloor {
-                    auth: Auth::open(&door.store, &door.config).await?,
-                    sessions: door.sessions,
-                    devices: door.devices,
-                    spaces: door.spaces,
-                    store: door.store,
-                    stats: door.stats,
-                    downloads: Arc::new(Semaphore::new(door.config.stats.downloads_max)),
+                    auth: Auth::open(&inside.store, &inside.config).await?,
+                    sessions: inside.sessions,
+                    devices: inside.devices,
+                    spaces: inside.spaces,
+                    store: inside.store,
+                    stats: inside.stats,
+                    downloads: Arc::new(Semaphore::new(inside.config.stats.downloads_max)),
                     sockets: tasks.clone(),
-                    house: door.view,
+                    house: inside.view,
                     mqtt_port: door.mqtt_port,
                     serve_mqtt: door.serve_mqtt,
                     tabs: AtomicU64::new(0),
-                    config: door.config,
+                    config: inside.config,
                 };
                 let routes = router(Arc::new(floor));
                 let door = listener::Door {
@@ -169,7 +247,7 @@ impl HttpDoor {
     }
 }
 
-pub(super) fn mqtt_limits(config: &Config) -> MqttLimits {
+fn mqtt_limits(config: &Config) -> MqttLimits {
     let mqtt = &config.mqtt;
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     MqttLimits {

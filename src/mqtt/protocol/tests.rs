@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 
 use super::*;
-use crate::codec::{Packet, decode};
+use crate::codec::{DecodeError, Packet, decode};
 use crate::kind::Kinds;
 
 static LIGHT: LazyLock<Arc<Kind>> =
