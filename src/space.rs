@@ -1,7 +1,7 @@
 //! A user's topic space: a small broker of the user's own, into which nobody else's client comes.
 //!
-//! - Process: none of its own; one cell per user with a client, entered by the tasks of its clients,
-//!   by the user's device actors and by the store's writer, one at a time.
+//! - Process: none of its own; one cell per user with a client, entered by the tasks of its
+//!   clients, by the user's device actors and by the store's writer, one at a time.
 //! - Supervised by: `spaces`, as a family of cells: a fault ends one user's space and its
 //!   connections, which come back.
 //! - Takes: the methods of [`SpaceState`].

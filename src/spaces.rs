@@ -166,8 +166,8 @@ impl Spaces {
         self.house.cells.enter_if_open(&user, |space| self.turn(user, space, act));
     }
 
-    /// One turn of a space, inside of it: what it asks for is carried out before anybody else's turn,
-    /// so that commits are in the order of the turns.
+    /// One turn of a space, inside of it: what it asks for is carried out before anybody else's
+    /// turn, so that commits are in the order of the turns.
     fn turn<R>(
         &self,
         user: UserId,

@@ -58,7 +58,7 @@ impl Retained {
         &'a self,
         filter: &'a str,
     ) -> impl Iterator<Item = &'a Arc<Message>> {
-        // What stands before the first wildcard is common to all that it takes; `a/#` takes `a` too.
+        // What stands before the first wildcard is common to all; `a/#` takes `a` too.
         let fixed = filter.find(['+', '#']).map_or(filter, |at| &filter[..at]);
         let fixed = fixed.strip_suffix('/').unwrap_or(fixed);
         self.messages

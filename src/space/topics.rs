@@ -155,8 +155,8 @@ impl Topics {
             && self.nodes.first().is_some_and(|root| root.below.is_empty())
     }
 
-    /// Finds who takes `topic`, and whether by a group. Of a group it is one member, the next in turn
-    /// that `is_there`, or the next in turn where nobody is.
+    /// Finds who takes `topic`, and whether by a group. Of a group it is one member: the next in
+    /// turn that `is_there`, or the next in turn where nobody is.
     pub fn matching(
         &mut self,
         topic: &str,

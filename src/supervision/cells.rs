@@ -3,8 +3,8 @@
 //! A cell keeps an actor's manners (one message at a time, its faults its own, restart with
 //! back-off, quarantine) but has no mailbox and no task: whoever has something for it enters,
 //! waits for its turn, and leaves. For what decides in microseconds and never waits that is a hop
-//! less and kilobytes less than an actor; what may wait must be an actor. Who is slow inside is held
-//! back himself, so there is no queue to bound ([decision 17](../../docs/decisions)).
+//! less and kilobytes less than an actor; what may wait must be an actor. Who has much to say does
+//! the work himself, so there is no queue to bound (docs/decisions, number 17).
 //!
 //! **The link is ownership** here too: a cell that panics is dropped with all it holds, the
 //! outboxes in it end their connections, and the peers come back to a cell that was started afresh.
