@@ -87,8 +87,11 @@ fn unsubscribe(version: Version, filters: &[&str]) -> Vec<u8> {
     bytes_of(version, &Packet::Unsubscribe(Unsubscribe { packet_id, user_properties, filters }))
 }
 
+/// Brings a fresh link into a state.
+type Lead = fn(&mut Wired, Version);
+
 /// Every state a link can be in, by what leads there.
-const STATES: [(&str, fn(&mut Wired, Version)); 5] = [
+const STATES: [(&str, Lead); 5] = [
     ("fresh", |_, _| {}),
     ("listening", |wired, version| {
         let said = wired.take(&subscribe(version, &["devices/7/set"]));

@@ -11,10 +11,8 @@ fn window(receive_maximum: u16) -> Link {
 
 /// What a message becomes between a publisher's packet and a subscriber's, both as bytes.
 fn passed_on<T>(version: Version, packet: &[u8], read: impl Fn(&Publish<'_>) -> T) -> T {
-    let message = match decode(version, packet).unwrap() {
-        Packet::Publish(publish) => Message::from_publish(&publish, publish.topic, 0),
-        other => panic!("{other:?}"),
-    };
+    let Packet::Publish(publish) = decode(version, packet).unwrap() else { panic!("no message") };
+    let message = Message::from_publish(&publish, publish.topic, 0);
     let delivery = Delivery::new(Arc::new(message), AT_MOST_ONCE);
     let mut told = Told::new(SessionLimits::default());
     told.attach(Link::new(version));
@@ -22,10 +20,8 @@ fn passed_on<T>(version: Version, packet: &[u8], read: impl Fn(&Publish<'_>) -> 
     let [SessionEffect::Write(outgoing)] = &told.effects[..] else { panic!("{:?}", told.effects) };
     let mut out = Vec::new();
     outgoing.encode(Encoder::new(version), &mut out).unwrap();
-    match decode(version, &out).unwrap() {
-        Packet::Publish(publish) => read(&publish),
-        other => panic!("{other:?}"),
-    }
+    let Packet::Publish(publish) = decode(version, &out).unwrap() else { panic!("no message") };
+    read(&publish)
 }
 
 #[test]
