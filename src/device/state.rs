@@ -78,6 +78,8 @@ pub struct DeviceState {
     link: Option<LinkState>,
     saving: Saving,
     saved_rev: u64,
+    /// Whether the last change waits for the store, because `rev` may not run further ahead.
+    uncounted: bool,
     idle_since_ms: i64,
     idle_ms: i64,
 }
@@ -118,6 +120,7 @@ impl DeviceState {
         let shown = View::of(&device, &kind, false, &kind.derived(&watch, &device, now_ms));
         Self {
             saved_rev,
+            uncounted: false,
             device,
             kind,
             open: OpenCommands::remembered(open),
@@ -274,6 +277,9 @@ impl DeviceState {
     pub fn saved(&mut self, number: u64, rev: u64, safe: bool, now_ms: i64, out: &mut Effects) {
         if safe {
             self.saved_rev = self.saved_rev.max(rev);
+            if self.uncounted {
+                self.changed(now_ms);
+            }
         }
         let Waiting { receipts, ended } = self.saving.finished(number, safe, now_ms);
         out.extend(receipts.into_iter().map(DeviceEffect::Confirm));
@@ -381,9 +387,11 @@ impl DeviceState {
         }
     }
 
-    /// Counts a change that is told before it is written.
+    /// Counts a change that is told before it is written. One that would be too far ahead of what is
+    /// written is counted and told when that has caught up.
     fn changed(&mut self, now_ms: i64) {
-        if self.device.rev < self.saved_rev.saturating_add(REV_AHEAD_MAX) {
+        self.uncounted = self.device.rev >= self.saved_rev.saturating_add(REV_AHEAD_MAX);
+        if !self.uncounted {
             self.device.rev += 1;
         }
         self.saving.soon(now_ms);

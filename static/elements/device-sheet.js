@@ -26,7 +26,7 @@ export class DeviceSheet extends HTMLElement {
   #dialog;
   #title = h('h2', { id: 'sheet-title', dir: 'auto' });
   #state = h('p.sheet-state');
-  #problem = h('p.banner.problem', { role: 'status' });
+  #problem = h('p.banner.problem', { role: 'status', tabindex: 0 });
   #alarms = document.createElement('alarm-list');
   #body = h('div.sheet-body');
   #tabs = h('div.tabs', { role: 'tablist' });

@@ -1,8 +1,8 @@
 /*
  * hearth-app: the whole page. Shows the door (sign in) or the house: the bar with its live badge,
  * the home page or one of the other pages, and the sheet that the address asks for.
- * Sends POST /auth/refresh on load, POST /auth/logout on sign out, and POST /invitations/{token} for
- * who comes with a link to a shared device.
+ * Sends POST /auth/refresh on load, POST /auth/logout on sign out, and POST /invitations/{token}
+ * for who comes with a link to a shared device.
  */
 import { Unreachable, onSigned, post, refresh, signOut } from '../api.js';
 import { attr, define, h } from '../dom.js';

@@ -51,7 +51,10 @@ export class HistoryView extends HTMLElement {
   #told = h('ol.log');
   #happened = h('details.more', { hidden: true });
   #hear = ({ detail }) => this.#live(detail);
-  #mark = () => this.#draw();
+  #mark = () => {
+    this.#goOn();
+    this.#draw();
+  };
 
   follow(device) {
     this.#device = device;
@@ -208,15 +211,21 @@ export class HistoryView extends HTMLElement {
     press(this.#spans, null);
   }
 
+  /** A span that ends now goes on to the new now. False: another time is looked at. */
+  #goOn() {
+    const now = house.now();
+    if (this.#to < now - NOW_MS) return false;
+    this.#from += now - this.#to;
+    this.#to = now;
+    return true;
+  }
+
   /** A report heard live goes on where the history ended: into its last bucket, or after it. */
   #live({ id, changes }) {
     const value = changes.reported?.[this.#name];
     if (id !== this.#device.id || value === undefined || value === null) return;
-    const now = house.now();
-    if (this.#to < now - NOW_MS) return;
-    const span = this.#to - this.#from;
-    this.#to = now;
-    this.#from = now - span;
+    if (!this.#goOn()) return;
+    const now = this.#to;
     const point = bucket({ t: now, value });
     const last = this.#points.at(-1);
     if (last?.count && this.#step && now < last.t + this.#step) {
@@ -235,12 +244,11 @@ export class HistoryView extends HTMLElement {
     const mean = seen.reduce((sum, p) => sum + p.mean * (p.count || 1), 0) / weight;
     const words = (value) => this.#words(value);
     const core = { points: this.#log.core, tone: 'core' };
-    const marks = this.#log.marks.filter(({ t: at }) => at >= this.#from && at <= this.#to);
-    this.#tell(marks);
+    this.#tell(this.#log.marks);
     this.#chart.draw({
       points: this.#points,
       lines: this.#name === 'water_c' ? [...this.#lines, core] : this.#lines,
-      marks,
+      marks: this.#log.marks,
       from: this.#from,
       to: this.#to,
       step: this.#step,

@@ -126,7 +126,7 @@ test('a link shares a device with whoever opens it first', WITHIN, async () => {
   const page = await house.signedIn(owner);
   const sheet = await open(page, 'Lamp');
   await sheet.getByRole('tab', { name: 'People' }).click();
-  await sheet.getByLabel('Right').selectOption('operator');
+  await sheet.getByLabel('Right', { exact: true }).selectOption('operator');
   await sheet.getByRole('button', { name: 'Make a link' }).click();
   const link = await sheet.getByRole('status', { name: 'Link' }).innerText();
   const other = await house.visit();

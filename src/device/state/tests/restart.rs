@@ -70,3 +70,18 @@ fn a_cooker_that_rests_needs_no_waking() {
     bench.later(2_000);
     assert_eq!(bench.stored_watch.unwrap().wake_ms(), None);
 }
+
+#[test]
+fn what_a_device_says_before_the_first_write_after_a_restart_is_shown() {
+    let mut bench = Bench::of("light");
+    let marked = bench.state.to_mark().unwrap();
+    bench.stored = Some((marked, Vec::new()));
+    let mut next = after_restart(bench, None, 0);
+    next.store_works = false; // the store takes its time
+    next.connect();
+    next.say(r#"{"on":true}"#);
+    next.store_works = true;
+    next.later(2_000);
+    let shown = next.state.view().reported;
+    assert_eq!(shown, [("on", true)].into_iter().collect::<Props>());
+}
