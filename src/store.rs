@@ -138,6 +138,20 @@ pub struct Figures {
     pub broken: Option<String>,
 }
 
+/// A batch that was refused before it got into the queue, and who has to hear of it.
+struct Turned {
+    answer: Answer,
+    error: CommitError,
+}
+
+impl Turned {
+    /// The error, for a caller who hears of it by what is returned.
+    fn away(self) -> CommitError {
+        self.answer.forget();
+        self.error
+    }
+}
+
 /// A handle on the store. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
 pub struct Store {
@@ -175,7 +189,7 @@ impl Store {
         let place = self.shared.queue.place(&batch).await.ok_or_else(closed)?;
         let (told, hears) = oneshot::channel();
         let answer = Answer::new(move |result| drop(told.send(result)));
-        self.push(Job { batch, answer, place });
+        self.push(Job { batch, answer, place }).map_err(Turned::away)?;
         let lost = |_| CommitError::Unknown("nobody answered".into());
         hears.await.map_err(lost)?
     }
@@ -190,15 +204,34 @@ impl Store {
         batch: Batch,
         then: impl FnOnce(Result<(), CommitError>) + Send + 'static,
     ) {
+        if let Err(Turned { answer, error }) = self.offer(batch, Answer::new(then)) {
+            answer.give(Err(error));
+        }
+    }
+
+    /// As [`Store::commit_then`], but a refusal that is known at once is returned, and `then` is
+    /// never called: for callers that hold a lock which `then` takes too.
+    ///
+    /// # Errors
+    /// [`CommitError::Refused`]: a limit crossed, a full queue, a closed store.
+    pub fn try_commit_then(
+        &self,
+        batch: Batch,
+        then: impl FnOnce(Result<(), CommitError>) + Send + 'static,
+    ) -> Result<(), CommitError> {
+        self.offer(batch, Answer::new(then)).map_err(Turned::away)
+    }
+
+    fn offer(&self, batch: Batch, answer: Answer) -> Result<(), Turned> {
         if let Err(error) = self.check(&batch) {
-            return then(Err(error));
+            return Err(Turned { answer, error });
         }
-        if let Some(place) = self.shared.queue.place_now(&batch) {
-            self.push(Job { batch, answer: Answer::new(then), place });
-        } else {
+        let Some(place) = self.shared.queue.place_now(&batch) else {
             self.shared.refused();
-            then(Err(CommitError::Refused("too many writes wait for the disk".into())));
-        }
+            let error = CommitError::Refused("too many writes wait for the disk".into());
+            return Err(Turned { answer, error });
+        };
+        self.push(Job { batch, answer, place })
     }
 
     fn check(&self, batch: &Batch) -> Result<(), CommitError> {
@@ -211,11 +244,11 @@ impl Store {
         }
     }
 
-    fn push(&self, job: Job) {
-        if let Err(answer) = self.shared.queue.push(job) {
+    fn push(&self, job: Job) -> Result<(), Turned> {
+        self.shared.queue.push(job).map_err(|answer| {
             self.shared.refused();
-            answer.give(Err(CommitError::Refused("the store is closed".into())));
-        }
+            Turned { answer, error: CommitError::Refused("the store is closed".into()) }
+        })
     }
 
     /// What lies under `key`. Short, but it may touch the disk.

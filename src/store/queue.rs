@@ -42,6 +42,11 @@ impl Answer {
             then(result);
         }
     }
+
+    /// Lets it go uncalled: who asked was told in another way.
+    pub(super) fn forget(mut self) {
+        self.0 = None;
+    }
 }
 
 impl Drop for Answer {

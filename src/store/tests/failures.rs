@@ -97,6 +97,8 @@ async fn the_next_writer_goes_on_with_the_queue_of_the_one_that_died() {
 #[tokio::test]
 async fn a_second_run_takes_over_from_the_first() {
     let (mut room, _) = on_memory();
+    // Whoever begins last takes over: the first must have begun.
+    assert_eq!(room.commit(put(1, b"by the first")).await, Ok(()));
     let first = room.thread.take().unwrap();
     room.wake();
     first.join().unwrap();
@@ -141,6 +143,27 @@ async fn at_the_bound_of_the_queue_one_is_refused_and_the_other_waits() {
     writer.close();
     thread.join().unwrap();
     assert_eq!(store.figures().queue_bytes, 0);
+}
+
+#[test]
+fn a_refusal_that_is_known_at_once_is_returned_and_nobody_is_called() {
+    let memory = Memory::default();
+    let (store, writer) = Store::on(Box::new(memory), QUEUED_BYTES_MIN);
+    let (tell, hear) = mpsc::channel();
+    let try_commit = |batch| {
+        let tell = tell.clone();
+        store.try_commit_then(batch, move |result| tell.send(result).unwrap())
+    };
+    assert_eq!(try_commit(put(1, b"fits")), Ok(()));
+    assert!(is_refused(&try_commit(put(1, b"the queue is full"))));
+    assert!(is_refused(&try_commit(put(1, &vec![0; VALUE_BYTES_MAX + 1]))));
+    writer.close();
+    assert!(is_refused(&try_commit(put(1, b"the store is closed"))));
+    assert_eq!(hear.try_recv(), Err(mpsc::TryRecvError::Empty));
+    let thread = supervision::thread("store-writer", move || writer.run()).unwrap();
+    assert_eq!(hear.recv_timeout(SOON), Ok(Ok(())));
+    thread.join().unwrap();
+    assert_eq!((hear.try_recv(), store.figures().refused), (Err(mpsc::TryRecvError::Empty), 3));
 }
 
 #[test]
