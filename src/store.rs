@@ -36,7 +36,7 @@ pub use queue::{GROUP_BYTES_MAX, GROUP_PACE, GROUP_WRITES_MAX, QUEUE_BYTES_MAX, 
 pub use record::{BadRecord, Record};
 pub use secret::{Secret, SecretHash};
 pub use writer::Writer;
-use writer::{Disk, Engine, Failure, Shared};
+use writer::{Disk, Engine, Failure, Files, Folder, Limits, LogError, Shared};
 
 /// Most rows in one page.
 pub const PAGE_ROWS_MAX: usize = 1024;
@@ -58,6 +58,14 @@ pub enum OpenError {
         /// What the system says.
         reason: String,
     },
+    /// Something that was acknowledged can't be read any more. Nothing was changed.
+    #[error("the log in {} is damaged: {reason}; restore a backup", path.display())]
+    Damaged {
+        /// The log's folder.
+        path: PathBuf,
+        /// Where.
+        reason: String,
+    },
     /// A newer release has written it.
     #[error("the store has version {found}, this release knows up to {known}: run a newer one")]
     Newer {
@@ -72,6 +80,16 @@ pub enum OpenError {
         /// What stood in the way.
         reason: String,
     },
+}
+
+impl OpenError {
+    fn log(folder: &Path, error: &LogError) -> Self {
+        let (path, reason) = (folder.join("log"), error.to_string());
+        match error {
+            LogError::Damaged(_) => Self::Damaged { path, reason },
+            LogError::Failed(_) => Self::Disk { path, reason },
+        }
+    }
 }
 
 /// How a commit can end but well.
@@ -133,8 +151,12 @@ pub struct Figures {
     pub unknown: u64,
     /// Times that a broken store came back.
     pub recoveries: u64,
+    /// Times that the engine was given what the log held.
+    pub checkpoints: u64,
     /// Bytes that wait or are being committed.
     pub queue_bytes: u64,
+    /// Memory of the rows that wait for a checkpoint, in bytes, about.
+    pub overlay_bytes: u64,
     /// Why nothing can be written now, while that is so.
     pub broken: Option<String>,
 }
@@ -167,14 +189,30 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; it is worded for the operator.
     pub fn open(path: &Path) -> Result<(Self, Writer), OpenError> {
-        let engine = Disk::open(&path.join("control"))?;
-        schema::prepare(&engine, |version| path.join(format!("control.version-{version}")))?;
-        Ok(Self::on(Box::new(engine), QUEUE_BYTES_MAX))
+        Self::open_with(path, Limits::DEFAULT)
     }
 
-    fn on(engine: Box<dyn Engine>, queue_bytes_max: usize) -> (Self, Writer) {
-        let shared = Arc::new(Shared::new(engine, Queue::new(queue_bytes_max)));
-        (Self { shared: shared.clone() }, Writer::new(shared))
+    fn open_with(path: &Path, limits: Limits) -> Result<(Self, Writer), OpenError> {
+        let folder = path.join("control");
+        let engine = Disk::open(&folder)?;
+        let failed = |error: LogError| OpenError::log(&folder, &error);
+        let files = Folder::open(&folder.join("log")).map_err(|error| failed(error.into()))?;
+        let (store, writer) = Self::on(engine, files, QUEUE_BYTES_MAX, limits).map_err(failed)?;
+        let copy = |version| path.join(format!("control.version-{version}"));
+        schema::prepare(store.shared.books().engine(), copy)?;
+        Ok((store, writer))
+    }
+
+    fn on(
+        engine: impl Engine + 'static,
+        files: impl Files + 'static,
+        queue_bytes_max: usize,
+        limits: Limits,
+    ) -> Result<(Self, Writer), LogError> {
+        let queue = Queue::new(queue_bytes_max);
+        let shared = Shared::new(Box::new(engine), Box::new(files), queue, limits)?;
+        let shared = Arc::new(shared);
+        Ok((Self { shared: shared.clone() }, Writer::new(shared)))
     }
 
     /// Commits `batch`: when it is Ok, it is on disk. Waits for a place in a full queue.
@@ -228,7 +266,7 @@ impl Store {
             return Err(Turned { answer, error });
         }
         let Some(place) = self.shared.queue.place_now(&batch) else {
-            self.shared.refused();
+            self.shared.refused(1);
             let error = CommitError::Refused("too many writes wait for the disk".into());
             return Err(Turned { answer, error });
         };
@@ -238,7 +276,7 @@ impl Store {
     fn check(&self, batch: &Batch) -> Result<(), CommitError> {
         match batch.fault() {
             Some(fault) => {
-                self.shared.refused();
+                self.shared.refused(1);
                 Err(CommitError::Refused(fault.into()))
             }
             None => Ok(()),
@@ -247,7 +285,7 @@ impl Store {
 
     fn push(&self, job: Job) -> Result<(), Turned> {
         self.shared.queue.push(job).map_err(|answer| {
-            self.shared.refused();
+            self.shared.refused(1);
             Turned { answer, error: CommitError::Refused("the store is closed".into()) }
         })
     }

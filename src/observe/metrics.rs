@@ -208,6 +208,8 @@ series! {
     store_writes: Counter = "hearth_store_writes_total",
     /// Group commits, each with its flush to the disk.
     store_commit: Histogram = "hearth_store_commit_seconds",
+    /// Checkpoints, each from its beginning until the engine has everything.
+    store_checkpoint: Histogram = "hearth_store_checkpoint_seconds",
     /// Writes refused because the disk can't keep up or has failed.
     store_refused: Counter = "hearth_store_refused_total",
     /// Readings taken into history.

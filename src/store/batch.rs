@@ -3,12 +3,13 @@
 use super::key::{KEY_BYTES_MAX, Key};
 use super::record::{Record, encode};
 
-/// Largest value, in bytes. Above 2 KiB the writer spreads it over several rows.
-pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Largest value, in bytes: an MQTT message of 256 KiB with its topic and properties, and room.
+/// Above 2 KiB the writer spreads it over several rows.
+pub const VALUE_BYTES_MAX: usize = 320 * 1024;
 /// Most writes and expectations in one batch: a device with all its commands and grants, with room.
 pub const BATCH_WRITES_MAX: usize = 4096;
 /// Most bytes in one batch: what one commit may put into the log before anybody else's turn.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// What a write leaves under its key: a value, or nothing.
 pub(super) type Written = Option<Vec<u8>>;

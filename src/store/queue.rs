@@ -12,14 +12,14 @@ use super::batch::Batch;
 
 /// Most bytes that wait for the writer: a second of the slowest disk, and no more memory than a
 /// burst is worth.
-pub const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What a waiting batch counts at least, in bytes: its own bookkeeping. So never more than
-/// 65,536 wait.
+/// 131,072 wait.
 pub const QUEUED_BYTES_MIN: usize = 256;
 /// Most writes that share one sync; more would make the first of them wait for the last.
 pub const GROUP_WRITES_MAX: usize = 1024;
 /// Most bytes that share one sync. A single larger batch goes alone.
-pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
+pub const GROUP_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Shortest time from the start of one group to the next. A commit that comes out of the quiet goes
 /// at once; under load a sync costs the processor the same for one write as for fifty, so those
@@ -71,7 +71,9 @@ pub(super) enum Turn {
     Group(Vec<Job>),
     /// Nothing came within its patience.
     Idle,
-    /// The queue is closed and empty, or another run has taken over.
+    /// The queue is closed and empty.
+    Closed,
+    /// Another run has taken over.
     Over,
 }
 
@@ -171,7 +173,7 @@ impl Queue {
         }
         match take_group(&mut waiting.jobs) {
             group if !group.is_empty() => Turn::Group(group),
-            _ if waiting.closed => Turn::Over,
+            _ if waiting.closed => Turn::Closed,
             _ => Turn::Idle,
         }
     }

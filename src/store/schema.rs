@@ -131,7 +131,7 @@ mod tests {
     fn a_step_that_failed_is_taken_again_at_the_next_start() {
         let mut engine = Memory::default();
         write_version(&engine, 1).unwrap();
-        engine.fail(Some(Fault::Sync));
+        engine.fail(Some(Fault::Engine));
         assert!(matches!(bring(&engine, 3).0, Err(OpenError::Migration { .. })));
         engine.fail(None);
         engine.recover().unwrap();

@@ -1,8 +1,10 @@
 //! Tests of the store as the rooms above use it.
 
+mod checkpoints;
 mod conformance;
 mod crash;
 mod failures;
+mod power;
 mod rows;
 mod supervised;
 
@@ -18,6 +20,25 @@ use crate::supervision;
 
 /// Longest time that anything may take here.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Chance that is the same in every run (the splitmix64 generator).
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// The seed (`HEARTH_SEED`, or 1) and the dice that it gives.
+    pub(crate) fn of_this_run() -> (u64, Self) {
+        let seed = std::env::var("HEARTH_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or(1);
+        (seed, Self(seed))
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) % sides).unwrap()
+    }
+}
 
 /// Where a room keeps its rows: the engine of the product, or the one for tests.
 #[derive(Clone)]
@@ -37,6 +58,14 @@ impl Ground {
     }
 }
 
+pub(crate) fn on_memory(
+    memory: &Memory,
+    queue_bytes_max: usize,
+    limits: Limits,
+) -> (Store, Writer) {
+    Store::on(memory.clone(), memory.clone(), queue_bytes_max, limits).unwrap()
+}
+
 /// A store with a writer that runs.
 pub(crate) struct Room {
     pub(crate) store: Store,
@@ -54,9 +83,18 @@ impl Room {
     pub(crate) fn asleep(ground: Ground) -> Self {
         let (store, writer) = match &ground {
             Ground::Disk(folder) => Store::open(folder.path()).unwrap(),
-            Ground::Memory(memory) => Store::on(Box::new(memory.clone()), QUEUE_BYTES_MAX),
+            Ground::Memory(memory) => on_memory(memory, QUEUE_BYTES_MAX, Limits::DEFAULT),
         };
         Self { store, writer, thread: None, ground, told: mpsc::channel() }
+    }
+
+    /// A store in memory with checkpoints of its own, and its writer.
+    pub(crate) fn with(memory: &Memory, limits: Limits) -> Self {
+        let (store, writer) = on_memory(memory, QUEUE_BYTES_MAX, limits);
+        let ground = Ground::Memory(memory.clone());
+        let mut room = Self { store, writer, thread: None, ground, told: mpsc::channel() };
+        room.wake();
+        room
     }
 
     pub(crate) fn on(ground: Ground) -> Self {

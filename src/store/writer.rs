@@ -6,17 +6,21 @@
 //! Tells: whoever waits for a batch how it ended, once.
 //! Never: answers Ok before the disk has it; waits for anybody but the disk.
 
+mod books;
+mod checkpoint;
 mod disk;
 mod engine;
+mod log;
 #[cfg(test)]
 mod memory;
+mod overlay;
 mod parts;
 mod watch;
 
 use std::collections::HashMap;
 use std::iter::repeat;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
@@ -25,8 +29,14 @@ use super::batch::{Batch, Written};
 use super::key::Key;
 use super::queue::{GROUP_PACE, Job, Queue, Turn};
 use super::{CommitError, Figures, ReadError};
+use crate::observe::metrics;
+use books::Books;
+use checkpoint::Checkpoint;
+pub(super) use checkpoint::Limits;
 pub(super) use disk::Disk;
 pub(super) use engine::{Engine, Failure};
+use log::Log;
+pub(super) use log::{Files, Folder, LogError};
 #[cfg(test)]
 pub(super) use memory::{Fault, Memory};
 use parts::Row;
@@ -34,52 +44,6 @@ use watch::Watch;
 
 /// How often a broken store is tried again.
 const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
-
-/// The engine, and what is known about its health.
-pub(super) struct Books {
-    engine: Box<dyn Engine>,
-    /// The group that was applied and not yet synced.
-    in_flight: Arc<[Row]>,
-    /// Why nothing can be written, while that is so. The rows in flight are then in doubt.
-    broken: Option<String>,
-}
-
-impl Books {
-    pub(super) fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine, in_flight: Arc::default(), broken: None }
-    }
-
-    /// Refuses to show what is in doubt: it may be there now and gone after the recovery.
-    fn sure(&self, doubtful: impl Fn(&Key) -> bool) -> Result<(), ReadError> {
-        match &self.broken {
-            Some(reason) if self.in_flight.iter().any(|(key, _)| doubtful(key)) => {
-                Err(ReadError::Unavailable(reason.as_str().into()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn whole(&self, key: &Key, head: Vec<u8>) -> Result<Vec<u8>, ReadError> {
-        parts::join(key, head, |part| self.engine.get(part))?
-            .ok_or_else(|| ReadError::Torn { key: key.clone() })
-    }
-
-    pub(super) fn get(&self, key: &Key) -> Result<Written, ReadError> {
-        self.sure(|doubtful| doubtful == key)?;
-        self.engine.get(key)?.map(|head| self.whole(key, head)).transpose()
-    }
-
-    pub(super) fn page(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Vec<u8>)>, ReadError> {
-        self.sure(|doubtful| doubtful.as_bytes().starts_with(prefix.as_bytes()))?;
-        let rows = self.engine.scan(prefix, after, limit)?;
-        rows.into_iter().map(|(key, head)| Ok((key.clone(), self.whole(&key, head)?))).collect()
-    }
-}
 
 /// Counts since the start; read at any time.
 #[derive(Default)]
@@ -92,6 +56,7 @@ struct Counters {
     refused: AtomicU64,
     unknown: AtomicU64,
     recoveries: AtomicU64,
+    checkpoints: AtomicU64,
 }
 
 fn count(counter: &AtomicU64, by: usize) {
@@ -104,17 +69,33 @@ pub(super) struct Shared {
     books: RwLock<Books>,
     counters: Counters,
     /// Held by the one run that writes.
-    writing: Mutex<()>,
+    desk: Mutex<Desk>,
+    /// Since when the engine works on something that the writer gave it.
+    engine_since: Mutex<Option<Instant>>,
+}
+
+/// What only the run that writes may touch.
+struct Desk {
+    log: Log,
+    checkpoint: Checkpoint,
 }
 
 impl Shared {
-    pub(super) fn new(engine: Box<dyn Engine>, queue: Queue) -> Self {
-        Self {
+    /// Opens the log over the engine: from now on the engine gets its rows from checkpoints only.
+    pub(super) fn new(
+        engine: Box<dyn Engine>,
+        files: Box<dyn Files>,
+        queue: Queue,
+        limits: Limits,
+    ) -> Result<Self, LogError> {
+        let log = Log::open(files, &*engine)?;
+        Ok(Self {
             queue,
             books: RwLock::new(Books::new(engine)),
             counters: Counters::default(),
-            writing: Mutex::default(),
-        }
+            desk: Mutex::new(Desk { log, checkpoint: Checkpoint::new(limits) }),
+            engine_since: Mutex::default(),
+        })
     }
 
     /// The books, to read. A writer that panicked has left `in_flight` for the next one to see, so
@@ -127,13 +108,31 @@ impl Shared {
         self.books.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn refused(&self) {
-        count(&self.counters.refused, 1);
+    fn engine_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.engine_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the engine work, under the eye of the watch. Readers go on.
+    fn give_to_engine<T>(&self, work: impl FnOnce(&dyn Engine) -> T) -> T {
+        *self.engine_since() = Some(Instant::now());
+        let done = work(&*self.books().engine);
+        *self.engine_since() = None;
+        done
+    }
+
+    pub(super) fn refused(&self, batches: usize) {
+        count(&self.counters.refused, batches);
+        metrics().store_refused.add(batches as u64);
+    }
+
+    fn checkpointed(&self, took: Duration) {
+        count(&self.counters.checkpoints, 1);
+        metrics().store_checkpoint.observe(took);
     }
 
     pub(super) fn figures(&self) -> Figures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.counters;
+        let (counters, books) = (&self.counters, self.books());
         Figures {
             groups: read(&counters.groups),
             batches: read(&counters.batches),
@@ -143,8 +142,10 @@ impl Shared {
             refused: read(&counters.refused),
             unknown: read(&counters.unknown),
             recoveries: read(&counters.recoveries),
+            checkpoints: read(&counters.checkpoints),
             queue_bytes: self.queue.bytes() as u64,
-            broken: self.books().broken.clone(),
+            overlay_bytes: books.overlay.bytes() as u64,
+            broken: books.broken.clone(),
         }
     }
 }
@@ -165,25 +166,32 @@ impl Writer {
     /// What waited in the queue while nobody ran is written now.
     pub fn run(&self) {
         let run = self.shared.queue.begin();
-        let _alone = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let Desk { log, checkpoint } = &mut *desk;
         let _watch = Watch::over(&self.shared);
         self.find_what_was_left();
         let (mut next_group, mut next_recovery) = (Instant::now(), Instant::now());
         loop {
-            let turn = self.shared.queue.next(run, next_group, RECOVERY_PAUSE);
+            let patience = checkpoint.patience().min(RECOVERY_PAUSE);
+            let turn = self.shared.queue.next(run, next_group, patience);
             let now = Instant::now();
             if now >= next_recovery && self.is_broken() {
-                self.recover();
+                self.recover(log);
                 next_recovery = now + RECOVERY_PAUSE;
             }
-            match turn {
+            let rows = match turn {
                 Turn::Group(jobs) => {
                     next_group = now + GROUP_PACE;
-                    self.commit(jobs);
+                    self.commit(jobs, log, checkpoint.limits().overlay_bytes_max())
                 }
-                Turn::Idle => {}
+                Turn::Idle => 0,
+                Turn::Closed => break,
                 Turn::Over => return,
-            }
+            };
+            checkpoint.step(&self.shared, log, rows, now);
+        }
+        if let Err(Failure(reason)) = checkpoint.finish(&self.shared, log) {
+            warn!(reason, "the last checkpoint failed; the next start takes it from the log");
         }
     }
 
@@ -209,9 +217,14 @@ impl Writer {
         }
     }
 
-    fn recover(&self) {
+    /// Begins the log anew, without the group that failed.
+    fn recover(&self, log: &mut Log) {
+        let restarted = {
+            let books = self.shared.books();
+            books.engine.ready().and_then(|()| log.restart(books.overlay.rows()))
+        };
         let mut books = self.shared.books_mut();
-        match books.engine.recover() {
+        match restarted {
             Ok(()) => {
                 books.broken = None;
                 books.in_flight = Arc::default();
@@ -225,34 +238,44 @@ impl Writer {
         }
     }
 
-    fn commit(&self, jobs: Vec<Job>) {
-        let counters = &self.shared.counters;
-        let Draft { rows, writes, results } = match self.draft(&jobs) {
+    /// Commits a group and answers it; the number of rows that were written.
+    fn commit(&self, jobs: Vec<Job>, log: &mut Log, overlay_bytes_max: usize) -> usize {
+        let (counters, started) = (&self.shared.counters, Instant::now());
+        let Draft { rows, writes, results } = match self.draft(&jobs, overlay_bytes_max) {
             Ok(draft) => draft,
             Err(reason) => {
-                count(&counters.refused, jobs.len());
-                return answer(jobs, repeat(Err(CommitError::Refused(reason.into()))));
+                self.shared.refused(jobs.len());
+                answer(jobs, repeat(Err(CommitError::Refused(reason.into()))));
+                return 0;
             }
         };
         count(&counters.groups, 1);
         count(&counters.batches, jobs.len());
-        if let Err(Failure(reason)) = self.write(&rows.into()) {
+        let written = rows.len();
+        if let Err(Failure(reason)) = self.write(rows.into(), log) {
             error!(reason, batches = jobs.len(), "a commit failed");
             count(&counters.unknown, jobs.len());
-            return answer(jobs, repeat(Err(CommitError::Unknown(reason.into()))));
+            answer(jobs, repeat(Err(CommitError::Unknown(reason.into()))));
+            return 0;
         }
         let asked: usize = jobs.iter().map(|job| job.batch.len()).sum();
         count(&counters.writes, writes);
         count(&counters.superseded, asked.saturating_sub(writes));
         count(&counters.conflicts, results.iter().filter(|result| result.is_err()).count());
+        metrics().store_writes.add(writes as u64);
+        metrics().store_commit.observe(started.elapsed());
         answer(jobs, results);
+        written
     }
 
     /// Decides, batch by batch in order, what becomes of the group; nothing is written yet.
-    fn draft(&self, jobs: &[Job]) -> Result<Draft, String> {
+    fn draft(&self, jobs: &[Job], overlay_bytes_max: usize) -> Result<Draft, String> {
         let books = self.shared.books();
         if let Some(reason) = &books.broken {
             return Err(reason.clone());
+        }
+        if books.overlay.bytes() > overlay_bytes_max {
+            return Err("too much waits for a checkpoint".into());
         }
         books.engine.ready().map_err(|failure| failure.0)?;
         let mut latest = HashMap::<&Key, &Written>::new();
@@ -267,30 +290,29 @@ impl Writer {
         let mut rows = Vec::with_capacity(latest.len());
         let writes = latest.len();
         for (key, value) in latest {
-            let old = books.engine.get(key).map_err(|failure| failure.0)?;
+            let old = books.row(key).map_err(|failure| failure.0)?;
             let stale = old.as_deref().map_or(0, parts::parts);
             parts::lay_out(key.clone(), value.clone(), stale, &mut rows);
         }
         Ok(Draft { rows, writes, results })
     }
 
-    fn write(&self, rows: &Arc<[Row]>) -> Result<(), Failure> {
+    /// Into the log first, then into the books. Readers go on while the disk works.
+    fn write(&self, rows: Arc<[Row]>, log: &mut Log) -> Result<(), Failure> {
         if rows.is_empty() {
             return Ok(());
         }
-        let applied = {
-            let mut books = self.shared.books_mut();
-            books.in_flight = rows.clone();
-            books.engine.apply(rows)
-        };
-        // Readers go on while the disk works.
-        let synced = applied.and_then(|()| self.shared.books().engine.sync());
+        self.shared.books_mut().in_flight = rows.clone();
+        let kept = log.append(rows.iter().map(|(key, value)| (key, value)));
         let mut books = self.shared.books_mut();
-        match &synced {
-            Ok(()) => books.in_flight = Arc::default(),
+        match &kept {
+            Ok(()) => {
+                books.overlay.put(&rows);
+                books.in_flight = Arc::default();
+            }
             Err(Failure(reason)) => books.broken = Some(reason.clone()),
         }
-        synced
+        kept
     }
 }
 

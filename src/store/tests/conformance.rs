@@ -44,7 +44,7 @@ fn a_later_write_of_a_key_supersedes_the_earlier_and_both_are_acknowledged() {
     assert_eq!(room.store.get(&key(1)), Ok(Some(99_u64.to_be_bytes().to_vec())));
     let Figures { groups, batches, writes, superseded, .. } = room.store.figures();
     assert_eq!((groups, batches, writes, superseded), (1, 100, 1, 99));
-    assert_eq!(memory.syncs(), 1);
+    assert_eq!(memory.log_syncs(), 1);
 }
 
 #[tokio::test]

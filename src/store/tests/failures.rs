@@ -11,7 +11,7 @@ fn is_unknown(result: &Result<(), CommitError>) -> bool {
     matches!(result, Err(CommitError::Unknown(_)))
 }
 
-fn on_memory() -> (Room, Memory) {
+fn room_and_memory() -> (Room, Memory) {
     let memory = Memory::default();
     (Room::on(Ground::Memory(memory.clone())), memory)
 }
@@ -28,7 +28,7 @@ async fn commit_when_it_is_back(room: &Room, batch: &Batch) {
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_goes_on_when_there_is_room() {
-    let (room, memory) = on_memory();
+    let (room, memory) = room_and_memory();
     room.commit(put(1, b"one")).await.unwrap();
     memory.fail(Some(Fault::Full));
     let refused = room.commit(put(1, b"two")).await;
@@ -41,8 +41,8 @@ async fn a_full_disk_refuses_writes_and_goes_on_when_there_is_room() {
 
 #[tokio::test]
 async fn after_a_broken_commit_its_rows_are_in_doubt_until_the_store_is_back() {
-    for fault in [Fault::Apply, Fault::Sync] {
-        let (room, memory) = on_memory();
+    for fault in [Fault::Write, Fault::Sync] {
+        let (room, memory) = room_and_memory();
         room.commit(put(1, b"one")).await.unwrap();
         room.commit(put(2, b"kept")).await.unwrap();
         memory.fail(Some(fault));
@@ -65,7 +65,7 @@ async fn after_a_broken_commit_its_rows_are_in_doubt_until_the_store_is_back() {
 
 #[tokio::test]
 async fn a_store_that_nobody_writes_to_comes_back_by_itself() {
-    let (room, memory) = on_memory();
+    let (room, memory) = room_and_memory();
     memory.fail(Some(Fault::Sync));
     assert!(is_unknown(&room.commit(put(1, b"one")).await));
     memory.fail(None);
@@ -80,7 +80,7 @@ async fn a_store_that_nobody_writes_to_comes_back_by_itself() {
 
 #[tokio::test]
 async fn the_next_writer_goes_on_with_the_queue_of_the_one_that_died() {
-    let (mut room, memory) = on_memory();
+    let (mut room, memory) = room_and_memory();
     room.commit(put(1, b"one")).await.unwrap();
     memory.fail(Some(Fault::Panic));
     let in_its_hands = room.commit(put(1, b"two")).await;
@@ -96,7 +96,7 @@ async fn the_next_writer_goes_on_with_the_queue_of_the_one_that_died() {
 
 #[tokio::test]
 async fn a_second_run_takes_over_from_the_first() {
-    let (mut room, _) = on_memory();
+    let (mut room, _) = room_and_memory();
     // Whoever begins last takes over: the first must have begun.
     assert_eq!(room.commit(put(1, b"by the first")).await, Ok(()));
     let first = room.thread.take().unwrap();
@@ -122,7 +122,7 @@ async fn a_closed_store_commits_what_waits_and_refuses_the_rest() {
 #[tokio::test]
 async fn at_the_bound_of_the_queue_one_is_refused_and_the_other_waits() {
     let memory = Memory::default();
-    let (store, writer) = Store::on(Box::new(memory), 4 * QUEUED_BYTES_MIN);
+    let (store, writer) = on_memory(&memory, 4 * QUEUED_BYTES_MIN, Limits::DEFAULT);
     let (tell, hear) = mpsc::channel();
     for _ in 0..6 {
         let tell = tell.clone();
@@ -148,7 +148,7 @@ async fn at_the_bound_of_the_queue_one_is_refused_and_the_other_waits() {
 #[test]
 fn a_refusal_that_is_known_at_once_is_returned_and_nobody_is_called() {
     let memory = Memory::default();
-    let (store, writer) = Store::on(Box::new(memory), QUEUED_BYTES_MIN);
+    let (store, writer) = on_memory(&memory, QUEUED_BYTES_MIN, Limits::DEFAULT);
     let (tell, hear) = mpsc::channel();
     let try_commit = |batch| {
         let tell = tell.clone();

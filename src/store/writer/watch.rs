@@ -2,8 +2,8 @@
 //!
 //! Process: one thread, `store-watch`, for as long as a run of the writer.
 //! Supervised by: that run, which ends it and waits for it.
-//! Takes: nothing; it looks at the group in flight once a second.
-//! Tells: the engine, when it has seen the same group twice.
+//! Takes: nothing; it looks once a second how long the engine has been at work.
+//! Tells: the engine, when that is too long.
 //! Never: writes, or answers anybody.
 
 use std::sync::Arc;
@@ -49,13 +49,11 @@ impl Drop for Watch {
 }
 
 fn watch(shared: &Shared, over: &AtomicBool) {
-    let mut seen = Arc::default();
     while !over.load(Ordering::Relaxed) {
         thread::park_timeout(LOOK);
-        let books = shared.books();
-        if !books.in_flight.is_empty() && Arc::ptr_eq(&seen, &books.in_flight) {
-            books.engine.nudge();
+        let since = *shared.engine_since();
+        if since.is_some_and(|since| since.elapsed() > LOOK) {
+            shared.books().engine.nudge();
         }
-        seen = books.in_flight.clone();
     }
 }

@@ -5,23 +5,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::store::key::Table;
+use crate::store::tests::Dice;
 
 /// What a disk writes at once.
 const BLOCK: usize = 4096;
 /// Cuts in one test; 40 in each of three models were tried when the engine was chosen.
 const CUTS: u64 = 40;
-
-/// Chance that is the same in every run (the splitmix64 generator).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides).unwrap()
-    }
-}
 
 fn key(number: u64) -> Key {
     Key::new(Table::Device).id(number)
@@ -62,8 +51,8 @@ fn content(disk: &Disk) -> BTreeMap<Key, Written> {
 
 #[test]
 fn a_power_cut_loses_nothing_that_was_synced_and_tears_no_group() {
-    let seed = std::env::var("HEARTH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let dice = &mut Dice(seed);
+    let (seed, dice) = Dice::of_this_run();
+    let dice = &mut { dice };
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("control");
     let mut disk = Disk::open(&folder).unwrap();
