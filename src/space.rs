@@ -8,13 +8,14 @@
 //! - Tells: its clients, by the sending halves of their outboxes; the store.
 //! - Never: waits, or knows another space.
 //!
-//! `state`, `living`, `subscribing` and `routing` decide (pure), with the tree of filters in
-//! `topics`, the retained messages in `retained`, and in `session_state` what a session owes its
+//! `state`, `living`, `subscribing`, `owing` and `routing` decide (pure), with the tree of filters
+//! in `topics`, the retained messages in `retained`, and in `session_state` what a session owes its
 //! client; `row` is what must survive.
 
 mod living;
 mod member;
 pub mod message;
+mod owing;
 mod retained;
 mod routing;
 pub mod row;

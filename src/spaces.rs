@@ -8,8 +8,10 @@
 
 mod shelves;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -28,6 +30,9 @@ use crate::supervision::{Cell, Cells, ChildInfo, Family, StartError};
 /// Bytes after which a batch is full: far below what the store takes at a time, so that the
 /// largest message still fits in.
 const BATCH_BYTES: usize = 256 * 1024;
+
+/// Each life of a space has so many bits of commit numbers of its own.
+const COMMITS_BITS: u32 = 40;
 
 /// How often the bell looks whose time has come.
 const TICK: Duration = Duration::from_millis(250);
@@ -53,6 +58,9 @@ pub struct Spaces {
 struct House {
     floor: SpaceFloor,
     cells: Cells<UserId, SpaceState>,
+    /// Commits that the store has not answered yet: a space that failed does not begin again with
+    /// what is stored before all that it gave the store is.
+    under_way: Arc<Mutex<HashMap<UserId, u32>>>,
 }
 
 /// Why a client was not let in.
@@ -80,11 +88,18 @@ impl Spaces {
     #[must_use]
     pub fn new(floor: SpaceFloor, family: Family) -> Self {
         let (store, limits) = (floor.store.clone(), Arc::clone(&floor.limits));
+        let under_way = Arc::<Mutex<HashMap<UserId, u32>>>::default();
+        let (earlier, lives) = (Arc::clone(&under_way), AtomicU64::new(0));
         let start = move |user: &UserId| {
+            if lock(&earlier).contains_key(user) {
+                return Err("what it left for the store is not stored yet".to_owned());
+            }
             let stored = shelves::load(&store, *user).map_err(|error| error.to_string())?;
-            Ok(SpaceState::restore(Arc::clone(&limits), stored, now()))
+            let space = SpaceState::restore(Arc::clone(&limits), stored, now());
+            Ok(space.with_commits_from(lives.fetch_add(1, Ordering::Relaxed) << COMMITS_BITS))
         };
-        Self { house: Arc::new(House { floor, cells: Cells::new(family, start) }) }
+        let cells = Cells::new(family, start);
+        Self { house: Arc::new(House { floor, cells, under_way }) }
     }
 
     /// Brings a client into its user's space, at a place of its own.
@@ -126,11 +141,8 @@ impl Spaces {
     /// Where the store can't be read.
     pub fn wake(&self) -> Result<(), store::ReadError> {
         for user in store::mqtt::users_with_sessions(&self.house.floor.store)? {
-            let woken = self.house.cells.enter(&user, |_, space| {
-                if space.hears_devices() {
-                    self.carry_out(user, space, vec![SpaceEffect::WatchDevices]);
-                }
-            });
+            let wake = |_: &_, space: &mut SpaceState| self.turn(user, space, SpaceState::wake);
+            let woken = self.house.cells.enter(&user, wake);
             if let Err(error) = woken {
                 tracing::warn!(%user, %error, "a topic space does not start");
             }
@@ -190,7 +202,12 @@ impl Spaces {
                 SpaceEffect::Commit(number, rows) => self.commit(user, space, number, &rows),
                 SpaceEffect::Write(rows) => {
                     for batch in batches(user, &rows) {
-                        floor.store.commit_then(batch, |_| ());
+                        let ends = self.under_way(user);
+                        if let Err(error) = floor.store.try_commit_then(batch, |_| drop(ends)) {
+                            tracing::warn!(%user, %error, "a topic space could not be stored");
+                            space.give_up();
+                            break;
+                        }
                     }
                 }
                 SpaceEffect::WatchDevices => {
@@ -221,27 +238,32 @@ impl Spaces {
         let safe = Arc::new(AtomicBool::new(true));
         let mut refused = None;
         for batch in batches {
-            let safe = Arc::clone(&safe);
+            let (safe, ends) = (Arc::clone(&safe), self.under_way(user));
             let note = move |done: Result<(), store::CommitError>| {
                 safe.fetch_and(done.is_ok(), Ordering::Relaxed);
+                drop(ends);
             };
             refused = refused.or(store.try_commit_then(batch, note).err());
         }
-        let house = Arc::downgrade(&self.house);
+        let (house, ends) = (Arc::downgrade(&self.house), self.under_way(user));
         let then = move |done: Result<(), store::CommitError>| {
             let Some(house) = house.upgrade() else { return };
             let safe = done.is_ok() && safe.load(Ordering::Relaxed);
             Self { house }.if_open(user, |space, out, now| space.stored(number, safe, out, now));
+            drop(ends);
         };
         if refused.is_none() {
             refused = store.try_commit_then(last, then).err();
         }
         if let Some(error) = refused {
             tracing::warn!(%user, %error, "a topic space could not be stored");
-            let mut more = Vec::new();
-            space.stored(number, false, &mut more, now());
-            self.carry_out(user, space, more);
+            space.give_up();
         }
+    }
+
+    fn under_way(&self, user: UserId) -> UnderWay {
+        *lock(&self.house.under_way).entry(user).or_default() += 1;
+        UnderWay { user, count: Arc::clone(&self.house.under_way) }
     }
 
     fn devices_of(&self, user: UserId) -> Vec<DeviceId> {
@@ -254,6 +276,24 @@ impl Spaces {
     fn watch(&self, user: UserId, device: DeviceId) -> Option<crate::device::View> {
         let ear = Arc::new(Ear { user, house: Arc::downgrade(&self.house) });
         self.house.floor.devices.watch(device, WatchKey::Space(user), ear).ok().flatten()
+    }
+}
+
+/// A commit that the store has not answered yet.
+struct UnderWay {
+    user: UserId,
+    count: Arc<Mutex<HashMap<UserId, u32>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut count = lock(&self.count);
+        if let Entry::Occupied(mut commits) = count.entry(self.user) {
+            *commits.get_mut() -= 1;
+            if *commits.get() == 0 {
+                commits.remove();
+            }
+        }
     }
 }
 
@@ -302,6 +342,10 @@ impl Place {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn now() -> u64 {
     u64::try_from(now_ms()).unwrap_or(0)
 }
@@ -314,6 +358,8 @@ fn count(tally: Tally) {
         (&metrics().mqtt_dropped_retained, tally.retained_refused),
         (&metrics().mqtt_slow, tally.slow),
         (&metrics().mqtt_too_fast, tally.too_fast),
+        (&metrics().mqtt_sessions_refused, tally.sessions_refused),
+        (&metrics().mqtt_subscriptions_refused, tally.subscriptions_refused),
     ];
     for (counter, events) in counted.into_iter().filter(|(_, events)| *events > 0) {
         counter.add(events);

@@ -203,7 +203,7 @@ fn accept(
     let Some(packet_id) = packet_id else { return };
     let turn = place.enter(|space, at, out, now| {
         if again && !is_v5 {
-            space.not_stored(at, now);
+            space.not_stored(at, packet_id, out, now);
         } else {
             let reason = if is_v5 { reason } else { ReasonCode::SUCCESS };
             space.accept(at, (packet_id, reason), out, now);

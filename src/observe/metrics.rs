@@ -200,6 +200,10 @@ series! {
     mqtt_slow: Counter = "hearth_mqtt_ended_total{reason=\"slow\"}",
     /// MQTT connections that the server ended, by reason.
     mqtt_too_fast: Counter = "hearth_mqtt_ended_total{reason=\"too_fast\"}",
+    /// What topic spaces refused their clients, by the limit that was reached.
+    mqtt_sessions_refused: Counter = "hearth_mqtt_limited_total{limit=\"sessions\"}",
+    /// What topic spaces refused their clients, by the limit that was reached.
+    mqtt_subscriptions_refused: Counter = "hearth_mqtt_limited_total{limit=\"subscriptions\"}",
     /// From a command's acceptance to the device's report that it is applied.
     command_applied: Histogram = "hearth_command_applied_seconds",
     /// Commands given up: failed or expired.

@@ -1,12 +1,13 @@
 //! How sessions begin, are taken over, and end; and what becomes of their wills. Pure.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::device::LinkId;
 
 use super::ClientEnd;
 use super::member::{Bucket, Line, Member, NEVER_EXPIRES_S};
-use super::row::{LastWill, QueueRow, Row, SessionRow, Stored};
+use super::row::{FilterRow, LastWill, QueueRow, Row, SessionRow, Stored};
 use super::session_state::{Delivery, SessionState, Snapshot};
 use super::state::{SpaceEffect, SpaceState, is_kept};
 use super::topics::{SessionKey, Taker};
@@ -55,18 +56,13 @@ impl SpaceState {
         out: &mut Vec<SpaceEffect>,
         now_ms: u64,
     ) -> Result<Welcome, TooManySessions> {
-        let older = self.names.get(&hello.client_id).copied();
-        if let Some(key) = older {
+        if let Some(key) = self.names.get(&hello.client_id).copied() {
+            self.end_what_is_due(key, now_ms);
             self.take_over(key, hello.clean_start, now_ms);
-            let over = self.members.get(key).is_some_and(|member| {
-                hello.clean_start || !member.is_persistent() || member.is_expired(now_ms)
-            });
-            if over {
-                self.end_session(key, out, now_ms);
-            }
         }
-        let resumed = older.filter(|key| self.members.contains(*key));
+        let resumed = self.names.get(&hello.client_id).copied();
         if resumed.is_none() && self.members.len() >= self.limits.sessions_max {
+            self.tally.sessions_refused += 1;
             self.end_turn(out, now_ms);
             return Err(TooManySessions(self.limits.sessions_max));
         }
@@ -97,7 +93,9 @@ impl SpaceState {
             will: None,
             is_stored: false,
             detached_ms: None,
-            owed: Vec::new(),
+            owed: VecDeque::new(),
+            asked_for_more: false,
+            commands: Vec::new(),
             next_number: 0,
             found: (0, 0),
             rate: Bucket::default(),
@@ -106,18 +104,20 @@ impl SpaceState {
         key
     }
 
-    /// Ends the older connection of a session. Its will is published unless the session goes on and
-    /// the will was to be kept back (3.1.3.2.2).
+    /// Ends the older connection of a session, and the session if it does not go on. Its will is
+    /// published unless the session goes on and the will was to be kept back (3.1.3.2.2).
     fn take_over(&mut self, key: SessionKey, clean_start: bool, now_ms: u64) {
         let Some(member) = self.members.get_mut(key) else { return };
         let goes_on = member.is_persistent() && !clean_start;
         if let Some(line) = member.line.take() {
             line.end(ClientEnd::TakenOver);
             member.session.detach();
+            member.asked_for_more = false;
         }
-        if let Some(will) = member.will.take()
-            && !(goes_on && will.delay_s > 0)
-        {
+        if !goes_on {
+            return self.end_session(key, now_ms);
+        }
+        if let Some(will) = member.will.take_if(|will| will.delay_s == 0) {
             self.publish_will(key, &will, now_ms);
         }
     }
@@ -158,9 +158,7 @@ impl SpaceState {
 
     fn lose_line(&mut self, key: SessionKey, out: &mut Vec<SpaceEffect>, now_ms: u64) {
         self.detach(key, now_ms);
-        if self.members.get(key).is_some_and(|member| member.due_ms() <= Some(now_ms)) {
-            self.end_sessions(out, now_ms);
-        }
+        self.end_what_is_due(key, now_ms);
         self.keep_session(key);
         self.end_turn(out, now_ms);
     }
@@ -169,7 +167,7 @@ impl SpaceState {
         let Some(member) = self.members.get_mut(key) else { return };
         member.line = None;
         member.session.detach();
-        member.owed = Vec::new();
+        member.asked_for_more = false;
         member.detached_ms = Some(now_ms);
         let due_ms = member.due_ms();
         if let Some(due_ms) = due_ms {
@@ -197,7 +195,7 @@ impl SpaceState {
                     line.end(ClientEnd::Revoked);
                 }
             }
-            self.end_session(key, out, now_ms);
+            self.end_session(key, now_ms);
         }
         self.end_turn(out, now_ms);
     }
@@ -209,40 +207,45 @@ impl SpaceState {
                 line.end(ClientEnd::ShuttingDown);
             }
         }
-        if !self.turn.lazy.is_empty() {
-            out.push(SpaceEffect::Write(std::mem::take(&mut self.turn.lazy)));
-        }
+        self.write_rows(out);
     }
 
     /// Publishes the wills, and ends the sessions, whose time has come.
-    pub(super) fn end_sessions(&mut self, out: &mut Vec<SpaceEffect>, now_ms: u64) {
-        let due = |(_, member): &(usize, &Member)| member.due_ms().is_some_and(|at| at <= now_ms);
+    pub(super) fn end_sessions(&mut self, now_ms: u64) {
+        let due = |(_, member): &(usize, &Member)| member.is_due(now_ms);
         let keys: Vec<_> = self.members.iter().filter(due).map(|(key, _)| key).collect();
         for key in keys {
-            let Some(member) = self.members.get_mut(key) else { continue };
-            if member.is_expired(now_ms) {
-                self.end_session(key, out, now_ms);
-            } else if let Some(will) = member.will.take() {
-                self.publish_will(key, &will, now_ms);
-                self.keep_session(key);
-            }
+            self.end_what_is_due(key, now_ms);
+        }
+    }
+
+    /// Publishes a session's will, and ends the session, if the time has come.
+    fn end_what_is_due(&mut self, key: SessionKey, now_ms: u64) {
+        let Some(member) = self.members.get_mut(key).filter(|member| member.is_due(now_ms)) else {
+            return;
+        };
+        if member.is_expired(now_ms) {
+            self.end_session(key, now_ms);
+        } else if let Some(will) = member.will.take() {
+            self.publish_will(key, &will, now_ms);
+            self.keep_session(key);
         }
     }
 
     /// Ends a session for good: with its will, if that is still to be published.
-    fn end_session(&mut self, key: SessionKey, out: &mut Vec<SpaceEffect>, now_ms: u64) {
+    fn end_session(&mut self, key: SessionKey, now_ms: u64) {
         let Some(member) = self.members.get_mut(key) else { return };
         let will = member.will.take();
         let filters = std::mem::take(&mut member.filters);
         member.session.clear(&mut self.turn.effects);
         self.settle(key);
         for (filter, _) in &filters {
-            self.forget_filter(key, filter, out);
+            self.forget_filter(key, filter);
         }
         let member = self.members.remove(key);
         self.names.remove(&member.client_id);
         if member.is_stored {
-            self.turn.lazy.push(Row::EndSession(member.client_id));
+            self.turn.store_later(Row::EndSession(member.client_id));
         }
         if let Some(will) = will {
             self.publish_will(key, &will, now_ms);
@@ -254,7 +257,7 @@ impl SpaceState {
 
     fn publish_will(&mut self, key: SessionKey, will: &LastWill, now_ms: u64) {
         let message = will.at(now_ms);
-        let _kept = self.keep_retained(&message);
+        let _kept = self.keep_retained(&message, now_ms);
         self.route(Some(key), &message, now_ms);
     }
 
@@ -289,6 +292,7 @@ impl SpaceState {
             }
         }
         let session = SessionState::restore(self.limits.session, snapshot, &mut self.turn.effects);
+        let was_there = row.detached_ms.is_none();
         let key = self.members.insert(Member {
             client_id: row.client_id.clone(),
             label: row.label,
@@ -299,7 +303,9 @@ impl SpaceState {
             will: row.will.map(Box::new),
             is_stored: true,
             detached_ms: Some(row.detached_ms.unwrap_or(now_ms)),
-            owed: Vec::new(),
+            owed: VecDeque::new(),
+            asked_for_more: false,
+            commands: Vec::new(),
             next_number,
             found: (0, 0),
             rate: Bucket::default(),
@@ -307,8 +313,7 @@ impl SpaceState {
         self.settle(key);
         self.names.insert(row.client_id, key);
         for filter in row.filters {
-            let super::row::FilterRow { filter, qos, no_local, retain_as_published, id } = filter;
-            let wants_retained = true;
+            let FilterRow { filter, qos, no_local, retain_as_published, wants_retained, id } = filter;
             let taker =
                 Taker { session: key, qos, no_local, retain_as_published, wants_retained, id };
             self.topics.insert(&filter, taker);
@@ -317,9 +322,13 @@ impl SpaceState {
                 member.filters.push((filter, taker));
             }
         }
+        // Since when it is away counts from now on, however often the process starts again.
+        if let Some(member) = self.members.get(key).filter(|_| was_there) {
+            self.turn.store_later(Row::Session(Box::new(member.row())));
+        }
     }
 
-    /// Whether anybody wants to hear the user's devices: after a restart the shell asks.
+    /// Whether anybody wants to hear the user's devices.
     #[must_use]
     pub const fn hears_devices(&self) -> bool {
         self.listening > 0

@@ -1,5 +1,7 @@
 //! One session of a topic space: its connection, its subscriptions, its will. Pure.
 
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,8 +9,9 @@ use crate::codec::Version;
 use crate::device::LinkId;
 use crate::supervision::outbox::{Outbox, PushError};
 
+use super::owing::Owed;
 use super::row::{FilterRow, LastWill, SessionRow};
-use super::session_state::{self, Delivery, Outgoing, SessionState};
+use super::session_state::{self, Outgoing, SessionState};
 use super::topics::Taker;
 use super::{ClientEnd, SpaceLimits, ToClient};
 
@@ -63,18 +66,17 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Takes a token out of a bucket of `burst` that fills with `per_s` a second.
     pub(super) fn take(&mut self, (per_s, burst): (u32, u32), now_ms: u64) -> bool {
-        if self.spent < burst {
-            self.spent += 1;
-            return true;
-        }
         let passed_ms = now_ms.saturating_sub(self.since_ms);
         let back = passed_ms.saturating_mul(u64::from(per_s)) / 1_000;
-        if back == 0 {
-            return false;
+        if back > 0 {
+            self.spent = self.spent.saturating_sub(u32::try_from(back).unwrap_or(u32::MAX));
+            // What is left of the time counts for the next token.
+            let used_ms = back * 1_000 / u64::from(per_s.max(1));
+            self.since_ms = if self.spent == 0 { now_ms } else { self.since_ms + used_ms };
         }
-        self.spent = self.spent.saturating_sub(u32::try_from(back).unwrap_or(u32::MAX)) + 1;
-        self.since_ms = now_ms;
-        true
+        let may = self.spent < burst;
+        self.spent += u32::from(may);
+        may
     }
 }
 
@@ -94,8 +96,12 @@ pub(super) struct Member {
     pub(super) is_stored: bool,
     /// When its connection ended.
     pub(super) detached_ms: Option<u64>,
-    /// Retained messages that its subscriptions still owe it, last first.
-    pub(super) owed: Vec<Delivery>,
+    /// What its subscriptions still owe it of retained messages: one entry each at most.
+    pub(super) owed: VecDeque<Owed>,
+    /// Whether its connection is asked to say when it has taken what was brought.
+    pub(super) asked_for_more: bool,
+    /// Commands at `QoS` 2 whose end it is owed, and by which connection they came.
+    pub(super) commands: Vec<(LinkId, NonZeroU16)>,
     /// The number of its next stored message.
     pub(super) next_number: u64,
     /// Which routing found it last, and at which place among the found.
@@ -129,6 +135,10 @@ impl Member {
         Some(will_ms.map_or(expires_ms, |will_ms| will_ms.min(expires_ms)))
     }
 
+    pub(super) fn is_due(&self, now_ms: u64) -> bool {
+        self.due_ms().is_some_and(|due_ms| due_ms <= now_ms)
+    }
+
     pub(super) fn is_expired(&self, now_ms: u64) -> bool {
         self.detached_ms.is_some_and(|detached_ms| after(detached_ms, self.expiry_s) <= now_ms)
     }
@@ -160,8 +170,8 @@ fn after(from_ms: u64, seconds: u32) -> u64 {
 }
 
 fn filter_row((filter, taker): &(Box<str>, Taker)) -> FilterRow {
-    let Taker { qos, no_local, retain_as_published, id, .. } = *taker;
-    FilterRow { filter: filter.clone(), qos, no_local, retain_as_published, id }
+    let Taker { qos, no_local, retain_as_published, wants_retained, id, .. } = *taker;
+    FilterRow { filter: filter.clone(), qos, no_local, retain_as_published, wants_retained, id }
 }
 
 #[cfg(test)]
@@ -170,12 +180,16 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let mut bucket = Bucket::default();
-        let limit = (10, 3);
-        assert!((0..3).all(|_| bucket.take(limit, 1_000)));
-        let mut empty = Bucket { spent: 3, since_ms: 1_000 };
-        assert!(!empty.take(limit, 1_050));
-        assert!(empty.take(limit, 1_100) && !empty.take(limit, 1_100));
-        assert!((0..3).all(|_| empty.take(limit, 9_000)) && !empty.take(limit, 9_000));
+        let (mut bucket, limit) = (Bucket::default(), (10, 3));
+        assert!((0..3).all(|_| bucket.take(limit, 1_000)) && !bucket.take(limit, 1_050));
+        assert!(bucket.take(limit, 1_100) && !bucket.take(limit, 1_100));
+        assert!((0..3).all(|_| bucket.take(limit, 9_000)) && !bucket.take(limit, 9_000));
+    }
+
+    #[test]
+    fn a_bucket_that_is_never_empty_saves_no_more_than_its_burst() {
+        let (mut bucket, limit) = (Bucket::default(), (10, 3));
+        assert!((1..100).all(|second| bucket.take(limit, second * 1_000)));
+        assert!((0..2).all(|_| bucket.take(limit, 99_000)) && !bucket.take(limit, 99_000));
     }
 }

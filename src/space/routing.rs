@@ -46,12 +46,12 @@ impl SpaceState {
         now_ms: u64,
     ) -> Result<Received, ClientFault> {
         let Published { message, packet_id } = published;
-        if !self.may_publish(key, link, now_ms) {
-            return Err(ClientFault::TooFast);
+        if !self.may_publish(key, link, now_ms)? {
+            return Ok(Received::Duplicate);
         }
         let Some(packet_id) = packet_id else {
             // A retained message that finds no room is delivered all the same.
-            let _kept = self.keep_retained(&message);
+            let _kept = self.keep_retained(&message, now_ms);
             self.route(Some(key), &message, now_ms);
             self.end_turn(out, now_ms);
             return Ok(Received::Fresh);
@@ -59,7 +59,7 @@ impl SpaceState {
         let received = self.receive(key, message.qos, packet_id)?;
         if received == Received::Fresh {
             let mut reason = ReasonCode::SUCCESS;
-            if !self.keep_retained(&message) {
+            if !self.keep_retained(&message, now_ms) {
                 reason = ReasonCode::QUOTA_EXCEEDED;
             }
             let is_v5 = self.members.get(key).is_some_and(Member::is_v5);
@@ -88,16 +88,23 @@ impl SpaceState {
         out: &mut Vec<SpaceEffect>,
         now_ms: u64,
     ) -> Result<Received, ClientFault> {
-        if !self.may_publish(key, link, now_ms) {
-            return Err(ClientFault::TooFast);
+        if !self.may_publish(key, link, now_ms)? {
+            return Ok(Received::Duplicate);
         }
         let Some(packet_id) = packet_id else { return Ok(Received::Fresh) };
         let received = self.receive(key, qos, packet_id)?;
+        if received == Received::Fresh
+            && qos == QoS::ExactlyOnce
+            && let Some(member) = self.members.get_mut(key)
+        {
+            member.commands.push((link, packet_id));
+        }
         self.end_turn(out, now_ms);
         Ok(received)
     }
 
-    /// A command was carried out, or refused with `reason`.
+    /// A command was carried out, or refused with `reason`. At `QoS` 2 its client hears of it even
+    /// by a later connection of the session, and does not ask for it twice.
     pub fn accept(
         &mut self,
         (key, link): (SessionKey, LinkId),
@@ -105,17 +112,33 @@ impl SpaceState {
         out: &mut Vec<SpaceEffect>,
         now_ms: u64,
     ) {
-        if self.members.get(key).is_some_and(|member| member.is_on(link)) {
+        if self.ends_command(key, link, packet_id) {
             self.accept_turn(key, packet_id, reason);
             self.end_turn(out, now_ms);
         }
     }
 
-    /// What a client asked for could not be stored: its connection ends, so that it asks again.
-    pub fn not_stored(&mut self, (key, link): (SessionKey, LinkId), now_ms: u64) {
-        if self.members.get(key).is_some_and(|member| member.is_on(link)) {
+    /// A command could not be stored: its client's connection ends, so that it asks again.
+    pub fn not_stored(
+        &mut self,
+        (key, link): (SessionKey, LinkId),
+        packet_id: NonZeroU16,
+        out: &mut Vec<SpaceEffect>,
+        now_ms: u64,
+    ) {
+        if self.ends_command(key, link, packet_id) {
             self.end_line(key, super::ClientEnd::NotStored, now_ms);
+            // Nobody is told any more; but what comes under the identifier next is new.
+            self.accept_turn(key, packet_id, ReasonCode::UNSPECIFIED_ERROR);
+            self.end_turn(out, now_ms);
         }
+    }
+
+    /// Whether a command under way came from the session and may be acknowledged to it.
+    fn ends_command(&mut self, key: SessionKey, link: LinkId, packet_id: NonZeroU16) -> bool {
+        let Some(member) = self.members.get_mut(key) else { return false };
+        let open = member.commands.iter().position(|open| *open == (link, packet_id));
+        open.map(|open| member.commands.swap_remove(open)).is_some() || member.is_on(link)
     }
 
     /// Something was said on a device's topics, by the device or to it.
@@ -129,15 +152,25 @@ impl SpaceState {
         self.end_turn(out, now_ms);
     }
 
-    fn may_publish(&mut self, key: SessionKey, link: LinkId, now_ms: u64) -> bool {
+    /// Whether what comes by this connection is still the session's: after a take-over, or an end
+    /// by the house, it is nobody's.
+    fn may_publish(
+        &mut self,
+        key: SessionKey,
+        link: LinkId,
+        now_ms: u64,
+    ) -> Result<bool, ClientFault> {
         let Some(member) = self.members.get_mut(key).filter(|member| member.is_on(link)) else {
-            return true;
+            return Ok(false);
         };
         let limits = &self.limits;
         let may = member.rate.take((limits.client_rate_max, limits.client_burst_max), now_ms)
             && self.rate.take((limits.space_rate_max, limits.space_burst_max), now_ms);
-        self.tally.too_fast += u64::from(!may);
-        may
+        if may {
+            return Ok(true);
+        }
+        self.tally.too_fast += 1;
+        Err(ClientFault::TooFast)
     }
 
     /// Notes a message above `QoS` 0 from the client.
@@ -164,7 +197,7 @@ impl SpaceState {
     }
 
     /// Keeps, or forgets, the topic's retained message. False: there is no room for it.
-    pub(super) fn keep_retained(&mut self, message: &Arc<Message>) -> bool {
+    pub(super) fn keep_retained(&mut self, message: &Arc<Message>, now_ms: u64) -> bool {
         if !message.retain {
             return true;
         }
@@ -175,6 +208,9 @@ impl SpaceState {
             }
             self.retained.keep(Arc::clone(message));
             self.turn.keep(Row::Retain(Arc::clone(message)), message.qos);
+            if message.expires_at_ms.is_some() {
+                self.expire_later(now_ms);
+            }
         } else if self.retained.forget(message.topic()) {
             self.turn.keep(Row::Forget(message.topic().into()), message.qos);
         }
@@ -275,7 +311,10 @@ impl SpaceState {
         }
         let row = QueueRow { since_ms: now_ms, packet_id, delivery: stored };
         let name = member.client_id.clone();
-        self.turn.rows.push(Row::Queue(name, number, Box::new(row)));
+        if packet_id.is_none() {
+            self.expire_later(now_ms);
+        }
+        self.turn.store(Row::Queue(name, number, Box::new(row)));
         self.settle(key);
     }
 }

@@ -66,6 +66,8 @@ pub struct FilterRow {
     pub no_local: bool,
     /// RETAIN as published.
     pub retain_as_published: bool,
+    /// Retained messages are wanted.
+    pub wants_retained: bool,
     /// The subscription identifier; 0: none.
     pub id: u32,
 }

@@ -52,6 +52,10 @@ pub struct Tally {
     pub slow: u64,
     /// Clients that were ended, or messages refused, because they came too fast.
     pub too_fast: u64,
+    /// Clients that were not let in: there are as many sessions as may be.
+    pub sessions_refused: u64,
+    /// Subscriptions that were refused: the session has as many as it may.
+    pub subscriptions_refused: u64,
 }
 
 /// One user's topic space.
@@ -66,6 +70,8 @@ pub struct SpaceState {
     pub(super) devices: BTreeMap<DeviceId, crate::model::Props>,
     /// Subscriptions that may take a device's topic.
     pub(super) listening: usize,
+    /// Whether the shell was asked to watch the devices.
+    watches: bool,
     pub(super) rate: Bucket,
     pub(super) tally: Tally,
     /// Counts routings.
@@ -78,8 +84,12 @@ pub struct SpaceState {
     pending: VecDeque<Pending>,
     commits: u64,
     due_ms: Option<u64>,
+    /// When queues and retained messages are looked through next for what has become too old.
+    expire_ms: Option<u64>,
     /// Since when it has had no session.
     empty_since_ms: u64,
+    /// The store could not take what it was given: see [`SpaceState::stored`].
+    not_stored: bool,
 }
 
 /// What one turn collects.
@@ -87,29 +97,41 @@ pub struct SpaceState {
 pub(super) struct Turn {
     pub(super) effects: Vec<SessionEffect>,
     writes: Vec<(SessionKey, Outgoing)>,
-    /// What must be stored before anybody is told.
-    pub(super) rows: Vec<Row>,
-    /// What may be stored later: forgetting it costs a message that comes twice.
-    pub(super) lazy: Vec<Row>,
+    /// What is to be stored, in the order in which it came to be so.
+    rows: Vec<Row>,
+    /// Whether they must be stored before anybody is told.
+    urgent: bool,
 }
 
 impl Turn {
+    /// Stores a row before anybody is told.
+    pub(super) fn store(&mut self, row: Row) {
+        self.rows.push(row);
+        self.urgent = true;
+    }
+
+    /// Stores a row in time: forgetting it costs a message that comes twice.
+    pub(super) fn store_later(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
     /// Stores a row: before anybody is told, if a message above `QoS` 0 depends on it.
     pub(super) fn keep(&mut self, row: Row, qos: QoS) {
-        if qos == QoS::AtMostOnce { self.lazy.push(row) } else { self.rows.push(row) }
+        self.rows.push(row);
+        self.urgent |= qos > QoS::AtMostOnce;
     }
 }
 
 #[derive(Debug)]
 struct Pending {
     number: u64,
-    /// How it went, once that is known.
-    stored: Option<bool>,
+    stored: bool,
     writes: Vec<(SessionKey, LinkId, Outgoing)>,
 }
 
-/// How long rows that are in no hurry wait for company, in milliseconds.
+/// How long rows that are in no hurry wait for company, in milliseconds, and how many of them.
 const LAZY_MS: u64 = 200;
+const LAZY_ROWS_MAX: usize = 256;
 /// How often queues are looked through for what has waited too long, in milliseconds.
 const EXPIRE_EVERY_MS: u64 = 30_000;
 /// How long a space without sessions stays, in milliseconds.
@@ -127,6 +149,7 @@ impl SpaceState {
             retained: Retained::default(),
             devices: BTreeMap::new(),
             listening: 0,
+            watches: false,
             rate: Bucket::default(),
             tally: Tally::default(),
             routed: 0,
@@ -136,64 +159,100 @@ impl SpaceState {
             pending: VecDeque::new(),
             commits: 0,
             due_ms: None,
+            expire_ms: None,
             empty_since_ms: 0,
+            not_stored: false,
         }
     }
 
-    /// The store has taken the rows of commit `number`, or could not.
+    /// The same space, whose commits are numbered from `number` on: so that what an earlier life of
+    /// it still hears from the store is not taken for an answer to this one.
+    #[must_use]
+    pub fn with_commits_from(self, number: u64) -> Self {
+        Self { commits: number, ..self }
+    }
+
+    /// The store has taken the rows of commit `number`, or could not. Then the space is not what is
+    /// stored any more, and can't promise anything: it ends as by a fault, and with it every
+    /// connection. Who comes back finds what is stored, and asks again.
     pub fn stored(&mut self, number: u64, safe: bool, out: &mut Vec<SpaceEffect>, now_ms: u64) {
-        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.number == number) {
-            pending.stored = Some(safe);
+        if !safe {
+            return self.give_up();
         }
-        while let Some(stored) = self.pending.front().and_then(|pending| pending.stored) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.number == number) {
+            pending.stored = true;
+        }
+        while self.pending.front().is_some_and(|pending| pending.stored) {
             let Some(pending) = self.pending.pop_front() else { break };
             for (key, link, packet) in pending.writes {
-                if !self.members.get(key).is_some_and(|member| member.is_on(link)) {
-                    continue;
-                }
-                // What can't be promised is not acknowledged: the client comes back and asks again.
-                if stored || matches!(packet, Outgoing::Publish(_)) {
+                if self.members.get(key).is_some_and(|member| member.is_on(link)) {
                     self.send(key, packet, now_ms);
-                } else {
-                    self.end_line(key, ClientEnd::NotStored, now_ms);
                 }
             }
         }
         self.end_turn(out, now_ms);
+    }
+
+    /// The store can't take what the space gives it.
+    pub fn give_up(&mut self) {
+        self.not_stored = true;
+        for (_, member) in &mut self.members {
+            if let Some(line) = member.line.take() {
+                line.end(ClientEnd::NotStored);
+            }
+        }
     }
 
     /// The time has come that [`Resident::due_ms`] named.
     pub fn wake(&mut self, out: &mut Vec<SpaceEffect>, now_ms: u64) {
         self.due_ms = None;
-        if !self.turn.lazy.is_empty() {
-            out.push(SpaceEffect::Write(std::mem::take(&mut self.turn.lazy)));
+        self.write_rows(out);
+        self.end_sessions(now_ms);
+        if self.expire_ms.is_some_and(|expire_ms| expire_ms <= now_ms) {
+            self.expire(now_ms);
         }
-        self.end_sessions(out, now_ms);
-        for topic in self.retained.expire(now_ms) {
-            self.turn.lazy.push(Row::Forget(topic));
-        }
-        let mut dues = Vec::new();
-        let keys: Vec<SessionKey> = self.members.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let Some(member) = self.members.get_mut(key) else { continue };
-            dues.extend(member.due_ms());
-            if member.session.queued() > 0 {
-                member.session.expire(now_ms, &mut self.turn.effects);
-                dues.push(now_ms + EXPIRE_EVERY_MS);
-                self.settle(key);
-            }
-        }
-        if !self.members.is_empty() && !self.retained.is_empty() {
-            dues.push(now_ms + EXPIRE_EVERY_MS);
-        }
+        let dues = self.members.iter().filter_map(|(_, member)| member.due_ms()).min();
         let leaves_ms = self.empty_since_ms + LINGER_MS;
-        if self.members.is_empty() && now_ms < leaves_ms {
-            dues.push(leaves_ms);
-        }
-        for due_ms in dues {
+        let leaves_ms = (self.members.is_empty() && now_ms < leaves_ms).then_some(leaves_ms);
+        for due_ms in [dues, leaves_ms, self.expire_ms].into_iter().flatten() {
             self.be_woken(due_ms);
         }
         self.end_turn(out, now_ms);
+    }
+
+    /// Takes out what has become too old, of queues and of what is retained.
+    fn expire(&mut self, now_ms: u64) {
+        self.expire_ms = None;
+        for topic in self.retained.expire(now_ms) {
+            self.turn.store_later(Row::Forget(topic));
+        }
+        let waits = |(_, member): &(usize, &Member)| member.session.queued() > 0;
+        let keys: Vec<SessionKey> = self.members.iter().filter(waits).map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(member) = self.members.get_mut(key) {
+                member.session.expire(now_ms, &mut self.turn.effects);
+                self.settle(key);
+            }
+        }
+        let waits = self.members.iter().any(|(_, member)| member.session.queued() > 0);
+        if waits || self.retained.may_expire() {
+            self.expire_later(now_ms);
+        }
+    }
+
+    /// Notes that something is kept that becomes too old.
+    pub(super) fn expire_later(&mut self, now_ms: u64) {
+        if self.expire_ms.is_none() {
+            self.expire_ms = Some(now_ms + EXPIRE_EVERY_MS);
+            self.be_woken(now_ms + EXPIRE_EVERY_MS);
+        }
+    }
+
+    /// Hands over what is in no hurry to be stored.
+    pub(super) fn write_rows(&mut self, out: &mut Vec<SpaceEffect>) {
+        if !self.turn.rows.is_empty() {
+            out.push(SpaceEffect::Write(std::mem::take(&mut self.turn.rows)));
+        }
     }
 
     /// What was dropped and refused since this was asked last.
@@ -233,16 +292,17 @@ impl SpaceState {
                 }
             };
             let row = done.map(|number| Row::Unqueue(member.client_id.clone(), number));
-            self.turn.lazy.extend(row);
+            self.turn.rows.extend(row);
         }
     }
 
     /// Notes that what must survive of a session has changed.
     pub(super) fn keep_session(&mut self, key: SessionKey) {
         let Some(member) = self.members.get_mut(key) else { return };
-        if member.is_persistent() {
+        // One that is stored and is to end with its connection is stored as such.
+        if member.is_persistent() || member.is_stored {
             member.is_stored = true;
-            self.turn.rows.push(Row::Session(Box::new(member.row())));
+            self.turn.store(Row::Session(Box::new(member.row())));
         }
     }
 
@@ -260,7 +320,9 @@ impl SpaceState {
             };
             let (packet_id, delivery) = (*packet_id, delivery.clone());
             let row = QueueRow { since_ms: now_ms, packet_id, delivery };
-            self.turn.rows.push(Row::Queue(member.client_id.clone(), number, Box::new(row)));
+            let row = Row::Queue(member.client_id.clone(), number, Box::new(row));
+            self.turn.rows.push(row);
+            self.turn.urgent = true;
         }
     }
 
@@ -271,8 +333,17 @@ impl SpaceState {
 
     /// Ends the turn: what has nothing to wait for is sent now, the rest when it is stored.
     pub(super) fn end_turn(&mut self, out: &mut Vec<SpaceEffect>, now_ms: u64) {
+        if self.watches != (self.listening > 0) {
+            self.watches = !self.watches;
+            if self.watches {
+                out.push(SpaceEffect::WatchDevices);
+            } else {
+                self.devices.clear();
+                out.push(SpaceEffect::UnwatchDevices);
+            }
+        }
         let mut writes = std::mem::take(&mut self.turn.writes);
-        if self.turn.rows.is_empty() && self.pending.is_empty() {
+        if !self.turn.urgent && self.pending.is_empty() {
             for (key, packet) in writes.drain(..) {
                 self.send(key, packet, now_ms);
             }
@@ -280,7 +351,9 @@ impl SpaceState {
             self.hold(&mut writes, out, now_ms);
         }
         self.turn.writes = writes;
-        if !self.turn.lazy.is_empty() {
+        if self.turn.rows.len() >= LAZY_ROWS_MAX {
+            self.write_rows(out);
+        } else if !self.turn.rows.is_empty() {
             self.be_woken(now_ms + LAZY_MS);
         }
     }
@@ -291,12 +364,10 @@ impl SpaceState {
         out: &mut Vec<SpaceEffect>,
         now_ms: u64,
     ) {
-        if !self.turn.rows.is_empty() {
-            let mut rows = std::mem::take(&mut self.turn.lazy);
-            rows.append(&mut self.turn.rows);
+        if std::mem::take(&mut self.turn.urgent) {
             self.commits += 1;
-            out.push(SpaceEffect::Commit(self.commits, rows));
-            let pending = Pending { number: self.commits, stored: None, writes: Vec::new() };
+            out.push(SpaceEffect::Commit(self.commits, std::mem::take(&mut self.turn.rows)));
+            let pending = Pending { number: self.commits, stored: false, writes: Vec::new() };
             self.pending.push_back(pending);
         }
         for (key, packet) in writes.drain(..) {
@@ -337,6 +408,8 @@ const EMPTY: Tally = Tally {
     retained_refused: 0,
     slow: 0,
     too_fast: 0,
+    sessions_refused: 0,
+    subscriptions_refused: 0,
 };
 
 impl Tally {
@@ -353,8 +426,12 @@ impl Resident for SpaceState {
     fn is_over(&self) -> bool {
         self.members.is_empty()
             && self.pending.is_empty()
-            && self.turn.lazy.is_empty()
+            && self.turn.rows.is_empty()
             && self.due_ms.is_none()
+    }
+
+    fn fault(&self) -> Option<&'static str> {
+        self.not_stored.then_some("the store could not take what it was given")
     }
 
     fn due_ms(&self) -> Option<u64> {

@@ -1,23 +1,18 @@
-//! Subscriptions: who hears what, and the retained messages they begin with. Pure.
+//! Subscriptions: who hears what; and what clients say of what they were sent. Pure.
 
 use std::num::NonZeroU16;
-use std::sync::Arc;
 
-use crate::codec::topic::{SHARED_PREFIX, matches, shared};
+use crate::codec::topic::{SHARED_PREFIX, shared};
 use crate::codec::{QoS, ReasonCode, RetainHandling, Subscribe, Subscription, Unsubscribe};
 use crate::device::LinkId;
-use crate::model::{DeviceId, Props};
+use crate::model::DeviceId;
 
-use super::message::Message;
-use super::session_state::{Delivery, Outgoing};
+use super::session_state::Outgoing;
 use super::state::{SpaceEffect, SpaceState};
 use super::topics::{SessionKey, Taker};
 
 /// The user's devices appear below this level.
 pub const DEVICES: &str = "devices";
-
-/// Retained messages that are brought to a client at a time.
-const OWED_AT_A_TIME: usize = 50;
 
 /// The topic of a device.
 pub(super) fn device_topic(device: DeviceId, leaf: &str) -> String {
@@ -52,7 +47,7 @@ impl SpaceState {
             let code = if refused {
                 ReasonCode::UNSPECIFIED_ERROR
             } else {
-                self.subscribe_one(key, &wanted, subscribe.subscription_id, out, now_ms)
+                self.subscribe_one(key, &wanted, subscribe.subscription_id)
             };
             codes.push(code);
         }
@@ -67,8 +62,6 @@ impl SpaceState {
         key: SessionKey,
         wanted: &Subscription<'_>,
         id: Option<u32>,
-        out: &mut Vec<SpaceEffect>,
-        now_ms: u64,
     ) -> ReasonCode {
         let max = self.limits.subscriptions_max;
         let Some(member) = self.members.get_mut(key) else { return ReasonCode::UNSPECIFIED_ERROR };
@@ -78,17 +71,14 @@ impl SpaceState {
         let is_new = known.is_none();
         match known {
             Some((_, older)) => *older = taker,
-            None if count >= max && v5 => return ReasonCode::QUOTA_EXCEEDED,
-            None if count >= max => return ReasonCode::UNSPECIFIED_ERROR,
+            None if count >= max => {
+                self.tally.subscriptions_refused += 1;
+                return if v5 { ReasonCode::QUOTA_EXCEEDED } else { ReasonCode::UNSPECIFIED_ERROR };
+            }
             None => member.filters.push((wanted.filter.into(), taker)),
         }
         self.topics.insert(wanted.filter, taker);
-        if is_new && hears_devices(wanted.filter) {
-            self.listening += 1;
-            if self.listening == 1 {
-                out.push(SpaceEffect::WatchDevices);
-            }
-        }
+        self.listening += usize::from(is_new && hears_devices(wanted.filter));
         let brings = match wanted.retain_handling {
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
@@ -96,7 +86,7 @@ impl SpaceState {
         };
         // A shared subscription brings no retained messages (4.8.2).
         if brings && !wanted.filter.starts_with(SHARED_PREFIX) {
-            self.owe_retained(key, wanted.filter, &taker, now_ms);
+            self.owe_retained(key, wanted.filter, &taker);
         }
         match wanted.qos {
             QoS::AtMostOnce => ReasonCode::SUCCESS,
@@ -128,139 +118,18 @@ impl SpaceState {
                 None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
             });
         }
+        member.owed.retain(|owed| !gone.contains(&owed.filter));
         for filter in &gone {
-            self.forget_filter(key, filter, out);
+            self.forget_filter(key, filter);
         }
         self.keep_session(key);
         self.say(key, Outgoing::Unsuback(unsubscribe.packet_id, codes.into()));
         self.end_turn(out, now_ms);
     }
 
-    pub(super) fn forget_filter(
-        &mut self,
-        key: SessionKey,
-        filter: &str,
-        out: &mut Vec<SpaceEffect>,
-    ) {
+    pub(super) fn forget_filter(&mut self, key: SessionKey, filter: &str) {
         self.topics.remove(filter, key);
-        if hears_devices(filter) {
-            self.listening = self.listening.saturating_sub(1);
-            if self.listening == 0 {
-                self.devices.clear();
-                out.push(SpaceEffect::UnwatchDevices);
-            }
-        }
-    }
-
-    /// A device of the user's, as it is now: those who subscribed before it was known are brought
-    /// its state as a retained message.
-    pub fn device_is(
-        &mut self,
-        device: DeviceId,
-        reported: &Props,
-        out: &mut Vec<SpaceEffect>,
-        now_ms: u64,
-    ) {
-        if self.listening == 0 {
-            return;
-        }
-        let known = self.devices.insert(device, reported.clone());
-        if known.as_ref() == Some(reported) || reported.is_empty() {
-            return;
-        }
-        let Some(message) = state_message(device, reported) else { return };
-        let hearing: Vec<(SessionKey, Taker)> = self
-            .members
-            .iter()
-            .flat_map(|(key, member)| member.filters.iter().map(move |filter| (key, filter)))
-            .filter(|(_, (filter, taker))| {
-                taker.wants_retained
-                    && !filter.starts_with(SHARED_PREFIX)
-                    && matches(filter, message.topic())
-            })
-            .map(|(key, (_, taker))| (key, *taker))
-            .collect();
-        for (key, taker) in hearing {
-            self.owe(key, &message, &taker);
-            self.bring_owed(key, now_ms);
-        }
-        self.end_turn(out, now_ms);
-    }
-
-    /// A device is no more, or is the user's no more.
-    pub fn device_gone(&mut self, device: DeviceId) {
-        self.devices.remove(&device);
-    }
-
-    fn owe_retained(&mut self, key: SessionKey, filter: &str, taker: &Taker, now_ms: u64) {
-        let mut messages: Vec<Arc<Message>> = self
-            .retained
-            .matching(filter)
-            .filter(|message| !message.is_expired(now_ms))
-            .cloned()
-            .collect();
-        if hears_devices(filter) {
-            let states = self.devices.iter().filter(|(_, reported)| !reported.is_empty());
-            messages.extend(
-                states
-                    .filter_map(|(device, reported)| state_message(*device, reported))
-                    .filter(|message| matches(filter, message.topic())),
-            );
-        }
-        // The last is brought first.
-        messages.iter().rev().for_each(|message| self.owe(key, message, taker));
-    }
-
-    fn owe(&mut self, key: SessionKey, message: &Arc<Message>, taker: &Taker) {
-        let Some(member) = self.members.get_mut(key) else { return };
-        member.owed.push(Delivery {
-            message: Arc::clone(message),
-            qos: taker.qos.min(message.qos),
-            retain: true,
-            subscription_ids: (taker.id > 0).then(|| Arc::from([taker.id])),
-            token: None,
-        });
-    }
-
-    /// Brings a client some of the retained messages it is owed: the next when it has taken them.
-    pub(super) fn bring_owed(&mut self, key: SessionKey, now_ms: u64) {
-        for _ in 0..OWED_AT_A_TIME {
-            let Some(member) = self.members.get_mut(key) else { return };
-            let Some(line) = &member.line else { return };
-            if member.session.queued() > 0 {
-                return; // an acknowledgement will come, and bring more
-            }
-            if !line.has_room(&self.limits) {
-                break;
-            }
-            let Some(owed) = member.owed.pop() else {
-                member.owed = Vec::new();
-                return;
-            };
-            let topic = owed.message.topic();
-            let is_device = topic.starts_with(DEVICES);
-            // A newer one that came meanwhile was brought by the subscription itself.
-            if is_device || self.retained.is_current(&owed.message) {
-                self.deliver(key, owed, now_ms);
-            }
-        }
-        let Some(member) = self.members.get(key) else { return };
-        if let Some(line) = member.line.as_ref().filter(|_| !member.owed.is_empty()) {
-            line.ask_for_more();
-        }
-    }
-
-    /// A client has taken what was brought: bring more of what it is owed.
-    pub fn more(
-        &mut self,
-        (key, link): (SessionKey, LinkId),
-        out: &mut Vec<SpaceEffect>,
-        now_ms: u64,
-    ) {
-        if self.members.get(key).is_some_and(|member| member.is_on(link)) {
-            self.bring_owed(key, now_ms);
-            self.end_turn(out, now_ms);
-        }
+        self.listening -= usize::from(hears_devices(filter));
     }
 
     /// An acknowledgement from a client: of a message it was sent, or of one that it sent.
@@ -300,10 +169,4 @@ impl SpaceState {
         self.end_turn(out, now_ms);
         Ok(())
     }
-}
-
-fn state_message(device: DeviceId, reported: &Props) -> Option<Arc<Message>> {
-    let payload = serde_json::to_vec(reported).ok()?;
-    let topic = device_topic(device, "state");
-    Some(Arc::new(Message::new(&topic, &payload, QoS::AtLeastOnce, true)))
 }

@@ -18,12 +18,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use crate::observe::metrics;
+
 use super::family::{ChildInfo, ChildStatus, Family, StartError};
 use super::restart::{Decision, Ending, Record};
 use super::{fault_text, lock, panics};
 
 /// No time at which the cell wants to be entered.
 const NEVER: u64 = u64::MAX;
+/// A cell that failed is looked at whenever the bell rings.
+const AT_ONCE: u64 = 0;
 
 /// What lives in a cell.
 pub trait Resident: Send + 'static {
@@ -32,6 +36,11 @@ pub trait Resident: Send + 'static {
 
     /// When it wants to be entered even if nobody comes, in the caller's milliseconds.
     fn due_ms(&self) -> Option<u64>;
+
+    /// Why it can't go on, if so: then it ends as by a panic.
+    fn fault(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 type Start<K, S> = Box<dyn Fn(&K) -> Result<S, String> + Send + Sync>;
@@ -147,14 +156,15 @@ where
         self.enter_open(&cell, act).ok()
     }
 
-    /// Enters every cell that is due at `now_ms`.
+    /// Enters every cell that is due at `now_ms`, and starts afresh those that failed, once their
+    /// pause is over.
     pub fn ring(&self, now_ms: u64, mut act: impl FnMut(&K, &mut S)) {
         for shard in &self.house.shards {
             let due = |cell: &&Arc<Cell<K, S>>| cell.due_ms.load(Ordering::Relaxed) <= now_ms;
             let late: Vec<_> = lock(shard).values().filter(due).cloned().collect();
             for cell in late {
-                // One that failed since has nothing due any more.
-                drop(self.enter_open(&cell, |state| act(&cell.key, state)));
+                // One that still has to wait, or fails again, is tried when the bell rings next.
+                drop(self.enter_cell(&cell, true, |state| act(&cell.key, state)));
             }
         }
     }
@@ -247,7 +257,9 @@ where
                 return Some(Err(StartError::Failed(fault)));
             }
         };
-        if state.is_over() {
+        if let Some(fault) = state.fault() {
+            self.house.failed(cell, &mut inside, fault.into());
+        } else if state.is_over() {
             inside.state = State::Gone;
             drop(inside);
             if lock(self.house.shard(&cell.key)).remove(&cell.key).is_some() {
@@ -291,10 +303,11 @@ impl<K: Hash + Display, S: Resident> House<K, S> {
     fn failed(&self, cell: &Cell<K, S>, inside: &mut Inside<S>, fault: Box<str>) {
         tracing::error!(family = self.family.name, key = %cell.key, %fault, "a cell failed");
         self.faults.fetch_add(1, Ordering::Relaxed);
+        metrics().child_faults.inc();
         let now = Instant::now();
         let ran = matches!(inside.state, State::Open(_)).then(|| now.duration_since(inside.since));
         (inside.state, inside.since) = (State::Vacant, now);
-        cell.due_ms.store(NEVER, Ordering::Relaxed);
+        cell.due_ms.store(AT_ONCE, Ordering::Relaxed);
         let trouble = inside.trouble.get_or_insert_with(|| Box::new(Trouble::new(now)));
         trouble.last_fault = fault;
         trouble.restarts = trouble.restarts.saturating_add(1);
@@ -302,7 +315,10 @@ impl<K: Hash + Display, S: Resident> House<K, S> {
         (trouble.quarantined, trouble.due) = match decision {
             Decision::Forget => (false, now),
             Decision::BackOff(pause) => (false, now + pause),
-            Decision::Quarantine(pause) => (true, now + pause),
+            Decision::Quarantine(pause) => {
+                metrics().child_quarantines.inc();
+                (true, now + pause)
+            }
         };
     }
 }
