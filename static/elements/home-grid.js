@@ -72,19 +72,20 @@ export class HomeGrid extends HTMLElement {
         this.#cards.set(device.id, document.createElement('device-card').follow(device));
       }
     }
-    const shape = JSON.stringify(
+    const known_empty = !devices.length && house.live.state === 'live';
+    const shape = JSON.stringify([
+      known_empty,
       byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]),
-    );
+    ]);
     if (shape !== this.#rooms.dataset.shape) {
       this.#rooms.dataset.shape = shape;
-      this.#flow.replaceChildren(...this.#sections(devices));
+      this.#flow.replaceChildren(...(known_empty ? [empty()] : this.#sections(devices)));
       if (focused !== document.activeElement && focused?.isConnected) focused.focus();
     }
     this.#sum();
   }
 
   #sections(devices) {
-    if (!devices.length && house.live.state === 'live') return [empty()];
     return byRoom(devices).map(([room, list]) => {
       const title = room || t('home.no_room');
       const cards = list.map((device) => this.#cards.get(device.id));
