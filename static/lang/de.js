@@ -322,6 +322,8 @@ export default {
   'scope.control': 'lesen und steuern',
   'account.make': 'Anlegen',
   'account.here': 'dieser Browser',
+  'account.since': 'Angemeldet {when}',
+  'account.seen': 'zuletzt {when}',
   'account.once': 'Nur jetzt zu sehen:',
   'account.end': 'Beenden',
   'account.end_one': '{name} beenden',

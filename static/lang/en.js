@@ -304,6 +304,8 @@ export default {
   'scope.control': 'look and control',
   'account.make': 'Make',
   'account.here': 'this browser',
+  'account.since': 'Signed in {when}',
+  'account.seen': 'last seen {when}',
   'account.once': 'Shown only now:',
   'account.end': 'End',
   'account.end_one': 'End {name}',
