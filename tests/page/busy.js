@@ -14,7 +14,7 @@ async function traced(page) {
   const browser = await page.context().browser().newBrowserCDPSession();
   const events = [];
   browser.on('Tracing.dataCollected', ({ value }) => events.push(...value));
-  const traceConfig = { includedCategories: ['devtools.timeline', 'toplevel'] };
+  const traceConfig = { includedCategories: ['disabled-by-default-devtools.timeline'] };
   await browser.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig });
   return async () => {
     const complete = new Promise((done) => {

@@ -102,6 +102,7 @@ export class Device {
   }
 
   state = (reported) => this.#publish('state', reported);
+  telemetry = (numbers) => this.#publish('telemetry', numbers);
   refuse = (reasons) => this.#publish('refused', reasons);
 
   /** Goes away without a word, as a device without power does. */
