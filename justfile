@@ -10,6 +10,14 @@ dev:
 sim SEED="1":
     HEARTH_SEED={{SEED}} cargo test --lib simulation
 
+# The README's pictures, made anew in docs/.
+pictures:
+    npm --prefix tests/page run pictures
+
+# What two hundred talking devices cost the page.
+busy:
+    npm --prefix tests/page run busy
+
 # Criterion benches.
 bench:
     cargo bench

@@ -11,7 +11,7 @@ const HEATING = ['preheating', 'ready', 'cooking', 'holding'];
 export function stateLine(device) {
   if (!device.last_seen && !Object.keys(device.reported ?? {}).length) return [];
   const parts = (LINES[device.kind] ?? schemaLine)(device).filter(Boolean);
-  if (parts.length) return parts;
+  if (parts.length || bigReading(device)) return parts;
   return [{ text: device.status ? word(device.status) : t('card.silent') }];
 }
 

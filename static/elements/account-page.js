@@ -144,13 +144,16 @@ export class AccountPage extends HTMLElement {
 
   #row(list, entry, show) {
     const id = entry.id ?? entry.label ?? entry.username;
-    const label = entry.label ?? entry.username ?? entry.user_agent ?? entry.address ?? String(id);
-    const when = entry.last_used_at ?? entry.last_seen ?? entry.created_at;
+    const label =
+      entry.label ??
+      entry.username ??
+      t('account.since', { when: moment(entry.created_at, { seconds: true }) });
+    const seen = entry.last_seen;
     const details = [
       entry.current ? t('account.here') : '',
       (entry.scopes ?? []).join(', '),
-      entry.address,
-      when ? moment(when) : '',
+      seen ? t('account.seen', { when: moment(seen, { seconds: true }) }) : '',
+      entry.until && !seen ? t('share.ends', { when: moment(entry.until) }) : '',
     ]
       .filter(Boolean)
       .join(' · ');

@@ -1,7 +1,8 @@
 /*
  * admin-page: the house from behind, live. Shows how many there are of everything and how much
  * happens, the doors' connections, the supervision tree (state, restarts, last fault, mailbox,
- * messages a second, whose it is), what is in trouble or has most to do, and the log's tail.
+ * messages a second, whose it is), what is in trouble or has most to do, the log's tail and who did
+ * what of late.
  * Sends the WebSocket /admin/tree, and POST /admin/tree/{parent}/{name}/kill after a question.
  */
 import { post } from '../api.js';
@@ -11,11 +12,13 @@ import { icon } from '../icons.js';
 import { TreeFeed } from '../tree-feed.js';
 import { duration, moment, number, word } from '../units.js';
 import { has, t } from '../words.js';
+import './audit-list.js';
 import { ask } from './ask-dialog.js';
 import { say } from './toast-list.js';
 
 const TROUBLED_MAX = 8;
 const BUSY_MAX = 5;
+const OF_A_USER = ['sessions', 'spaces'];
 
 export class AdminPage extends HTMLElement {
   #tree = h('ul.tree');
@@ -28,6 +31,7 @@ export class AdminPage extends HTMLElement {
   #rows = new Map();
   #actors = [];
   #killed = null; // what was killed and is not back yet
+  #audit = document.createElement('audit-list');
   #feed = null;
 
   connectedCallback() {
@@ -47,6 +51,7 @@ export class AdminPage extends HTMLElement {
           panel(t('admin.busy'), this.#busy),
           panel(t('admin.doors'), this.#table()),
           panel(t('admin.log'), this.#log),
+          this.#audit,
         ),
       ),
     );
@@ -65,6 +70,8 @@ export class AdminPage extends HTMLElement {
       this.#note_that('admin.only');
       return;
     }
+    this.#audit.className = 'panel';
+    this.#audit.fetch('/admin/audit', '/admin/audit');
     this.#feed = new TreeFeed(
       (tree) => this.#show(tree),
       () => this.#note_that('fault.unreachable'),
@@ -246,12 +253,12 @@ function fill(list, nodes, otherwise) {
 const pathOf = ({ parent, name }) => `${parent}/${name}`;
 const weight = ({ mailbox = 0, messages_per_s: pace = 0 }) => mailbox * 1_000 + pace;
 
-/** A device's actor by its device, a session's by its user. */
+/** A device's actor by its device, a session's or a topic space's by its user. */
 const nameOf = ({ parent, name, owner, description }) =>
-  description ?? (parent === 'sessions' ? owner : null) ?? name;
+  description ?? (OF_A_USER.includes(parent) ? owner : null) ?? name;
 
 function factsOf({ parent, name, owner, status, restarts, mailbox, since_ms_ago, ...rest }) {
-  const of_family = parent === 'devices' || parent === 'sessions';
+  const of_family = parent === 'devices' || OF_A_USER.includes(parent);
   return [
     status && status !== 'running' ? word(status) : '',
     parent === 'devices' && owner ? t('admin.of', { name: owner }) : '',

@@ -1,6 +1,6 @@
 /*
- * device-settings: what only an owner changes. Shows a device's name and room, its facts and its
- * latest commands; its secret and its end.
+ * device-settings: what only an owner changes. Shows a device's name and room, its facts, its
+ * latest commands and who did what; its secret and its end.
  * Sends PATCH and DELETE /devices/{id}, POST /devices/{id}/secret, GET /devices/{id}/commands,
  * and for a shared device DELETE of one's own grant.
  */
@@ -10,6 +10,7 @@ import { house } from '../house.js';
 import { icon } from '../icons.js';
 import { kindTitle, moment, show, title } from '../units.js';
 import { has, t } from '../words.js';
+import './audit-list.js';
 import { publishLine, subscribeLine } from './add-device.js';
 import { ask } from './ask-dialog.js';
 import { copyLine } from './copy-line.js';
@@ -31,6 +32,7 @@ export class DeviceSettings extends HTMLElement {
       owner ? this.#form(device) : '',
       this.#facts,
       this.#log,
+      owner ? this.#audit(device) : '',
       owner
         ? h('div.group', h('h3', t('set.danger')), this.#secret, this.#dangers())
         : this.#leaving(),
@@ -148,6 +150,13 @@ export class DeviceSettings extends HTMLElement {
       body: t('set.delete_words'),
     });
     if (sure) await attempt(() => del(`/devices/${this.#device.id}`));
+  }
+
+  #audit({ id }) {
+    const list = document.createElement('audit-list');
+    list.className = 'group';
+    list.fetch('/devices/{id}/audit', `/devices/${id}/audit`);
+    return list;
   }
 
   async #commands() {

@@ -55,8 +55,8 @@ export class HistoryChart extends HTMLElement {
 
   /**
    * `points` of `{ t, min, mean, max }` by time, `lines` of `{ points, tone }`, `marks` of
-   * `{ t, words, tone }`, the shown span, `show(value)` for words, and `label` for those who don't
-   * see it.
+   * `{ t, words, tone }`, the shown span, `show(value, step)` for words (at an axis, with the
+   * step between its values), and `label` for those who don't see it.
    */
   draw({ points, lines = [], from, to, step, show, label, marks = [] }) {
     this.#data = { points, lines, from, to, step, show, marks };
@@ -217,9 +217,10 @@ export class HistoryChart extends HTMLElement {
     pen.lineWidth = 1;
     pen.textBaseline = 'middle';
     pen.textAlign = 'right';
-    for (const value of nice(low, high, Math.max(2, Math.floor(height / 56)))) {
+    const [values, step] = nice(low, high, Math.max(2, Math.floor(height / 56)));
+    for (const value of values) {
       line(pen, PAD.left, y(value), width - PAD.right, y(value));
-      pen.fillText(show(value, true), PAD.left - 8, y(value));
+      pen.fillText(show(value, step), PAD.left - 8, y(value));
     }
     pen.textBaseline = 'alphabetic';
     const tick =
@@ -327,14 +328,14 @@ function mark({ pen, height, ink, bad }, at, tone) {
   pen.fill();
 }
 
-/** Round values between two bounds, about `count` of them. */
+/** Round values between two bounds, about `count` of them, and the step from one to the next. */
 function nice(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
   const values = [];
   for (let at = Math.ceil(low / step); at * step <= high; at += 1) values.push(at * step);
-  return values;
+  return [values, step];
 }
 
 function clock(t, tick) {

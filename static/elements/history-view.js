@@ -252,7 +252,7 @@ export class HistoryView extends HTMLElement {
       from: this.#from,
       to: this.#to,
       step: this.#step,
-      show: (value, axis) => (axis ? this.#axis(value) : words(value)),
+      show: (value, step) => (step ? this.#axis(value, step) : words(value)),
       label: seen.length
         ? t('history.label', {
             what: title(this.#name, this.#schema),
@@ -297,10 +297,10 @@ export class HistoryView extends HTMLElement {
     });
   }
 
-  #axis(value) {
+  #axis(value, step) {
     const shown = this.#schema.unit === '°C' ? shown_t(value) : value;
     if (this.#schema.type === 'bool') return value === 0 ? t('off') : value === 1 ? t('on') : '';
-    return number(shown, Math.abs(shown) >= 100 || Number.isInteger(shown) ? 0 : 1);
+    return number(shown, Math.min(3, Math.max(0, Math.ceil(-Math.log10(step)))));
   }
 
   async #csv() {

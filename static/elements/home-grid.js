@@ -2,7 +2,7 @@
  * home-grid: the home page. Shows a greeting, one line about the whole house, and the devices'
  * cards by room. Sends nothing itself (its cards do).
  */
-import { attr, define, h, text } from '../dom.js';
+import { attr, define, h, paced, text } from '../dom.js';
 import { house } from '../house.js';
 import { isHeating, isWarm } from '../look.js';
 import { language, t } from '../words.js';
@@ -10,6 +10,7 @@ import { moment } from '../units.js';
 import './device-card.js';
 
 const TICK_MS = 5_000;
+const SUM_EVERY_MS = 250; // the line about the whole house, while many devices speak
 
 export class HomeGrid extends HTMLElement {
   #cards = new Map();
@@ -20,7 +21,7 @@ export class HomeGrid extends HTMLElement {
   #rooms = h('div.rooms', this.#flow);
   #timer = null;
   #relist = () => this.#list();
-  #resum = () => this.#sum();
+  #resum = paced(() => this.#sum(), SUM_EVERY_MS);
 
   connectedCallback() {
     this.append(h('div.hello', this.#greeting, this.#summary), this.#old, this.#rooms);
@@ -72,19 +73,20 @@ export class HomeGrid extends HTMLElement {
         this.#cards.set(device.id, document.createElement('device-card').follow(device));
       }
     }
-    const shape = JSON.stringify(
+    const known_empty = !devices.length && house.live.state === 'live';
+    const shape = JSON.stringify([
+      known_empty,
       byRoom(devices).map(([room, list]) => [room, list.map((d) => d.id)]),
-    );
+    ]);
     if (shape !== this.#rooms.dataset.shape) {
       this.#rooms.dataset.shape = shape;
-      this.#flow.replaceChildren(...this.#sections(devices));
+      this.#flow.replaceChildren(...(known_empty ? [empty()] : this.#sections(devices)));
       if (focused !== document.activeElement && focused?.isConnected) focused.focus();
     }
     this.#sum();
   }
 
   #sections(devices) {
-    if (!devices.length && house.live.state === 'live') return [empty()];
     return byRoom(devices).map(([room, list]) => {
       const title = room || t('home.no_room');
       const cards = list.map((device) => this.#cards.get(device.id));

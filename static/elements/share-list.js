@@ -101,7 +101,8 @@ export class ShareList extends HTMLElement {
     await this.#try(async () => {
       const { link } = await post(`/devices/${this.#device.id}/invitations`, this.#grant());
       const whole = new URL(link, location.origin).href;
-      this.#link.replaceChildren(h('p.hint', t('share.link_words')), copyLine(t('share.one'), whole));
+      const line = copyLine(t('share.one'), whole);
+      this.#link.replaceChildren(h('p.hint', t('share.link_words')), line);
     });
   }
 

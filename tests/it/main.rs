@@ -14,6 +14,8 @@
     reason = "a test that fails may panic, and nobody reads its documentation elsewhere"
 )]
 
+mod account;
+mod admin;
 mod bad_mqtt;
 mod bad_rest;
 mod bad_socket;

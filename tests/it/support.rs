@@ -234,8 +234,18 @@ pub struct Tab {
 
 impl Tab {
     pub async fn open(http: SocketAddr, token: &str) -> Self {
-        let url = format!("ws://{http}/ws?token={token}");
+        Self::open_at(http, "/ws", token).await
+    }
+
+    pub async fn open_at(http: SocketAddr, path: &str, token: &str) -> Self {
+        let url = format!("ws://{http}{path}?token={token}");
         Self { socket: soon(connect_async(url)).await.unwrap().0 }
+    }
+
+    /// What is said to who may not open it.
+    pub async fn refused_at(http: SocketAddr, path: &str, token: &str) -> String {
+        let url = format!("ws://{http}{path}?token={token}");
+        soon(connect_async(url)).await.unwrap_err().to_string()
     }
 
     pub async fn say(&mut self, frame: &Json) {

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 
 const KEEP_ALIVE_S = 60;
 const [CONNECT, CONNACK, PUBLISH, SUBSCRIBE, SUBACK] = [0x10, 0x20, 0x30, 0x82, 0x90];
+const PINGREQ = 0xc0;
 
 const text = (words) => {
   const bytes = Buffer.from(words);
@@ -71,12 +72,21 @@ export class Device {
     });
   }
 
+  #ping() {
+    clearInterval(this.pings);
+    const { socket } = this;
+    this.pings = setInterval(() => socket.write(packet(PINGREQ)), (KEEP_ALIVE_S * 1000) / 2);
+    this.pings.unref();
+    socket.on('close', () => clearInterval(this.pings));
+  }
+
   #take(kind, body, ready, failed) {
     if (kind === CONNACK) {
       if (body[1] !== 0) return failed(new Error(`refused: ${body[1]}`));
       const filter = text(`devices/${this.id}/set`);
       this.socket.write(packet(SUBSCRIBE, Buffer.from([0, 1]), filter, Buffer.from([0])));
     } else if (kind === SUBACK) {
+      this.#ping();
       ready(this);
     } else if ((kind & 0xf0) === PUBLISH) {
       const desired = JSON.parse(body.subarray(2 + body.readUInt16BE(0)));
@@ -92,6 +102,7 @@ export class Device {
   }
 
   state = (reported) => this.#publish('state', reported);
+  telemetry = (numbers) => this.#publish('telemetry', numbers);
   refuse = (reasons) => this.#publish('refused', reasons);
 
   /** Goes away without a word, as a device without power does. */
