@@ -35,7 +35,7 @@ pub use retained::RetainedLimits;
 pub use routing::Published;
 pub use session_state::Received;
 use session_state::{Outgoing, SessionError, SessionLimits};
-pub use state::{SpaceEffect, SpaceState, Tally};
+pub use state::{Scratch, SpaceEffect, SpaceState, Tally};
 pub use subscribing::DEVICES;
 
 /// What a space sends down a client's connection.

@@ -23,7 +23,9 @@ use crate::model::{DeviceId, UserId};
 use crate::observe::metrics;
 use crate::space::row::Row;
 use crate::space::topics::SessionKey;
-use crate::space::{Hello, SpaceEffect, SpaceLimits, SpaceState, Tally, TooManySessions, Welcome};
+use crate::space::{
+    Hello, Scratch, SpaceEffect, SpaceLimits, SpaceState, Tally, TooManySessions, Welcome,
+};
 use crate::store::{self, Batch, Store};
 use crate::supervision::{Cell, Cells, ChildInfo, Family, StartError};
 
@@ -33,6 +35,11 @@ const BATCH_BYTES: usize = 256 * 1024;
 
 /// Each life of a space has so many bits of commit numbers of its own.
 const COMMITS_BITS: u32 = 40;
+
+thread_local! {
+    /// Lent to whichever space this thread is in.
+    static SCRATCH: std::cell::Cell<Scratch> = std::cell::Cell::default();
+}
 
 /// How often the bell looks whose time has come.
 const TICK: Duration = Duration::from_millis(250);
@@ -187,10 +194,14 @@ impl Spaces {
         act: impl FnOnce(&mut SpaceState, &mut Vec<SpaceEffect>, u64) -> R,
     ) -> R {
         let mut out = Vec::new();
+        let mut scratch = SCRATCH.take();
+        space.swap_scratch(&mut scratch);
         let done = act(space, &mut out, now());
         if !out.is_empty() {
             self.carry_out(user, space, out);
         }
+        space.swap_scratch(&mut scratch);
+        SCRATCH.set(scratch);
         count(space.take_tally());
         done
     }
@@ -306,6 +317,9 @@ struct Ear {
 impl Watcher for Ear {
     fn tell(&self, event: DeviceEvent) -> bool {
         let Some(house) = self.house.upgrade() else { return false };
+        if !is_heard(&event) {
+            return true;
+        }
         let spaces = Spaces { house };
         let heard = spaces.house.cells.enter_if_open(&self.user, |space| {
             spaces.turn(self.user, space, |space, out, now| hear(space, &event, out, now));
@@ -313,6 +327,11 @@ impl Watcher for Ear {
         });
         heard == Some(true)
     }
+}
+
+/// Whether a device's event is anything in the topics of its owner's space.
+const fn is_heard(event: &DeviceEvent) -> bool {
+    matches!(event, DeviceEvent::Whole(_) | DeviceEvent::Said(_) | DeviceEvent::Removed(_))
 }
 
 /// What a device's event is in the topics of its owner's space.

@@ -313,7 +313,8 @@ impl SpaceState {
         self.settle(key);
         self.names.insert(row.client_id, key);
         for filter in row.filters {
-            let FilterRow { filter, qos, no_local, retain_as_published, wants_retained, id } = filter;
+            let FilterRow { filter, qos, no_local, retain_as_published, wants_retained, id } =
+                filter;
             let taker =
                 Taker { session: key, qos, no_local, retain_as_published, wants_retained, id };
             self.topics.insert(&filter, taker);

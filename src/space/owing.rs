@@ -110,7 +110,8 @@ impl SpaceState {
                 member.owed.pop_front();
             }
         }
-        let Some(member) = self.members.get_mut(key).filter(|member| !member.owed.is_empty()) else {
+        let Some(member) = self.members.get_mut(key).filter(|member| !member.owed.is_empty())
+        else {
             return;
         };
         if let Some(line) = member.line.as_ref().filter(|_| !member.asked_for_more) {

@@ -78,6 +78,7 @@ pub struct SpaceState {
     pub(super) routed: u64,
     /// Scratch of routing.
     pub(super) found: Vec<Found>,
+    /// The same.
     pub(super) takers: Vec<(Taker, bool)>,
     pub(super) turn: Turn,
     /// What waits for the store, in the order of the commits.
@@ -90,6 +91,15 @@ pub struct SpaceState {
     empty_since_ms: u64,
     /// The store could not take what it was given: see [`SpaceState::stored`].
     not_stored: bool,
+}
+
+/// Buffers that a turn fills and empties. Most spaces idle, so whoever enters one lends his.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    found: Vec<Found>,
+    takers: Vec<(Taker, bool)>,
+    effects: Vec<SessionEffect>,
+    writes: Vec<(SessionKey, Outgoing)>,
 }
 
 /// What one turn collects.
@@ -144,7 +154,8 @@ impl SpaceState {
         Self {
             limits,
             topics: Topics::default(),
-            members: Slab::new(),
+            // Most users have one client: no room for four.
+            members: Slab::with_capacity(1),
             names: HashMap::new(),
             retained: Retained::default(),
             devices: BTreeMap::new(),
@@ -163,6 +174,14 @@ impl SpaceState {
             empty_since_ms: 0,
             not_stored: false,
         }
+    }
+
+    /// Takes buffers for a turn, or gives them back after it.
+    pub const fn swap_scratch(&mut self, scratch: &mut Scratch) {
+        std::mem::swap(&mut self.found, &mut scratch.found);
+        std::mem::swap(&mut self.takers, &mut scratch.takers);
+        std::mem::swap(&mut self.turn.effects, &mut scratch.effects);
+        std::mem::swap(&mut self.turn.writes, &mut scratch.writes);
     }
 
     /// The same space, whose commits are numbered from `number` on: so that what an earlier life of

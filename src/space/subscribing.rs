@@ -75,7 +75,10 @@ impl SpaceState {
                 self.tally.subscriptions_refused += 1;
                 return if v5 { ReasonCode::QUOTA_EXCEEDED } else { ReasonCode::UNSPECIFIED_ERROR };
             }
-            None => member.filters.push((wanted.filter.into(), taker)),
+            None => {
+                member.filters.reserve_exact(1 + count / 8);
+                member.filters.push((wanted.filter.into(), taker));
+            }
         }
         self.topics.insert(wanted.filter, taker);
         self.listening += usize::from(is_new && hears_devices(wanted.filter));

@@ -222,7 +222,10 @@ impl Topics {
         let new = free.unwrap_or(self.nodes.len());
         match self.nodes.get_mut(new) {
             Some(slot) => *slot = node,
-            None => self.nodes.push(node),
+            None => {
+                self.nodes.reserve_exact(1 + self.nodes.len() / 8);
+                self.nodes.push(node);
+            }
         }
         if let Some(parent) = self.nodes.get_mut(at) {
             parent.children.insert(place, new);
