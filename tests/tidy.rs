@@ -39,7 +39,7 @@ const NEIGHBOURS: [(&str, &str); 10] = [
 ];
 
 /// Files that decide: no IO, no clock, no waiting.
-const PURE: [&str; 18] = [
+const PURE: [&str; 20] = [
     "device/state.rs",
     "device/command.rs",
     "device/patch.rs",
@@ -51,6 +51,8 @@ const PURE: [&str; 18] = [
     "mqtt/contract.rs",
     "mqtt/session_state.rs",
     "supervision/restart.rs",
+    "store/writer/log/frame.rs",
+    "store/writer/overlay.rs",
     "stats/chunk.rs",
     "stats/rollup.rs",
     "stats/query.rs",
