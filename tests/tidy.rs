@@ -57,6 +57,8 @@ const PURE: &[&str] = &[
     "space.rs",
     "space/",
     "supervision/restart.rs",
+    "store/writer/log/frame.rs",
+    "store/writer/overlay.rs",
     "stats/chunk.rs",
     "stats/rollup.rs",
     "stats/query.rs",

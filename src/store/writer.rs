@@ -252,7 +252,7 @@ impl Writer {
         count(&counters.groups, 1);
         count(&counters.batches, jobs.len());
         let written = rows.len();
-        if let Err(Failure(reason)) = self.write(rows.into(), log) {
+        if let Err(Failure(reason)) = self.write(&rows.into(), log) {
             error!(reason, batches = jobs.len(), "a commit failed");
             count(&counters.unknown, jobs.len());
             answer(jobs, repeat(Err(CommitError::Unknown(reason.into()))));
@@ -298,7 +298,7 @@ impl Writer {
     }
 
     /// Into the log first, then into the books. Readers go on while the disk works.
-    fn write(&self, rows: Arc<[Row]>, log: &mut Log) -> Result<(), Failure> {
+    fn write(&self, rows: &Arc<[Row]>, log: &mut Log) -> Result<(), Failure> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -307,7 +307,7 @@ impl Writer {
         let mut books = self.shared.books_mut();
         match &kept {
             Ok(()) => {
-                books.overlay.put(&rows);
+                books.overlay.put(rows);
                 books.in_flight = Arc::default();
             }
             Err(Failure(reason)) => books.broken = Some(reason.clone()),

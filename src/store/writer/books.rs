@@ -141,7 +141,9 @@ mod tests {
             books.overlay.put(older);
             books.overlay.age();
             books.overlay.put(younger);
-            layers.iter().for_each(|rows| write(&mut model, rows));
+            for rows in &layers {
+                write(&mut model, rows);
+            }
 
             let (prefix, after) = (Key::new(Table::Device), after.map(key));
             let page = books.page(&prefix, after.as_ref(), limit).unwrap();
@@ -157,7 +159,9 @@ mod tests {
         #[test]
         fn the_memory_of_the_overlay_is_counted_and_given_back(all in prop::collection::vec(rows(), 1..4)) {
             let mut overlay = Overlay::default();
-            all.iter().for_each(|rows| overlay.put(rows));
+            for rows in &all {
+                overlay.put(rows);
+            }
             let (mut anew, rows) = (Overlay::default(), overlay.older(None, 0));
             prop_assert_eq!(rows, vec![]);
             let rows: Vec<Row> = overlay.rows().map(|(k, v)| (k.clone(), v.clone())).collect();

@@ -54,7 +54,9 @@ pub(super) struct Overlay {
 impl Overlay {
     /// Takes rows that are durable.
     pub(super) fn put(&mut self, rows: &[Row]) {
-        rows.iter().for_each(|(key, value)| self.younger.put(key, value));
+        for (key, value) in rows {
+            self.younger.put(key, value);
+        }
     }
 
     /// What was written under `key`; `None`: ask the engine.

@@ -128,7 +128,7 @@ impl Header {
         let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
         let sequence = u64::from_le_bytes(take(&mut rest)?);
         // Cheap, and right for hardly anything that is no frame: spares most checksums.
-        let plausible = sequence.checked_sub(self.first)? <= u64::from(u32::MAX);
+        let plausible = u32::try_from(sequence.checked_sub(self.first)?).is_ok();
         let end = PREFIX_BYTES.checked_add(length).filter(|end| *end <= FRAME_BYTES_MAX)?;
         let checked = bytes.get(4..end).filter(|_| plausible)?;
         let [kind] = take(&mut rest)?;
