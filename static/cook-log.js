@@ -24,10 +24,22 @@ class CookLog extends EventTarget {
     super();
     this.#id = id;
     for (const alarm of house.device(id)?.alarms ?? []) this.#alarm(alarm);
-    const mine = (take) => ({ detail }) => detail.id === id && take(detail);
-    house.addEventListener('delta', mine((delta) => this.#delta(delta)));
-    house.addEventListener('event', mine(({ event }) => this.#told(eventWords(event))));
-    house.addEventListener('alarm', mine(({ alarm }) => this.#alarm(alarm)));
+    const mine =
+      (take) =>
+      ({ detail }) =>
+        detail.id === id && take(detail);
+    house.addEventListener(
+      'delta',
+      mine((delta) => this.#delta(delta)),
+    );
+    house.addEventListener(
+      'event',
+      mine(({ event }) => this.#told(eventWords(event))),
+    );
+    house.addEventListener(
+      'alarm',
+      mine(({ alarm }) => this.#alarm(alarm)),
+    );
   }
 
   /** Fetches what was asked for; the marks come when they are there. */

@@ -33,8 +33,7 @@ export function t(key, values) {
   return found.replace(/\{(\w+)\}/g, (whole, name) => apart(values[name] ?? whole));
 }
 
-const TURNS =
-  /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{1e800}-\u{1efff}]/u;
+const TURNS = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/u;
 /** A name that is written the other way, or says so, must not turn the sentence around it. */
 const apart = (value) => (TURNS.test(value) ? `\u2068${value}\u2069` : value);
 

@@ -12,27 +12,31 @@ before(async () => {
 });
 after(() => house?.close());
 
-test('a tap shows in the very next frame, reaches the device, and both tabs agree', WITHIN, async () => {
-  const person = await house.person();
-  const lamp = await house.device(person, 'light', 'Lamp', LAMP, { room: 'Hall' });
-  const page = await house.signedIn(person);
-  const other = await house.signedIn(person, PHONE);
-  await card(other, 'Lamp').waitFor();
-  await until(checked(page, 'Lamp'), 'false');
-  const shown = await page.evaluate(async () => {
-    const button = document.querySelector('article [role=switch]');
-    button.click();
-    await new Promise(requestAnimationFrame);
-    return button.ariaChecked;
-  });
-  assert.equal(shown, 'true');
-  await until(checked(other, 'Lamp'), 'true');
-  assert.deepEqual(lamp.heard, [{ on: true }]);
-  await toggle(other, 'Lamp').click();
-  await until(checked(page, 'Lamp'), 'false');
-  silently(page);
-  silently(other);
-});
+test(
+  'a tap shows in the very next frame, reaches the device, and both tabs agree',
+  WITHIN,
+  async () => {
+    const person = await house.person();
+    const lamp = await house.device(person, 'light', 'Lamp', LAMP, { room: 'Hall' });
+    const page = await house.signedIn(person);
+    const other = await house.signedIn(person, PHONE);
+    await card(other, 'Lamp').waitFor();
+    await until(checked(page, 'Lamp'), 'false');
+    const shown = await page.evaluate(async () => {
+      const button = document.querySelector('article [role=switch]');
+      button.click();
+      await new Promise(requestAnimationFrame);
+      return button.ariaChecked;
+    });
+    assert.equal(shown, 'true');
+    await until(checked(other, 'Lamp'), 'true');
+    assert.deepEqual(lamp.heard, [{ on: true }]);
+    await toggle(other, 'Lamp').click();
+    await until(checked(page, 'Lamp'), 'false');
+    silently(page);
+    silently(other);
+  },
+);
 
 test('a slider sends at most ten a second, and always the last value', WITHIN, async () => {
   const person = await house.person();
@@ -57,9 +61,15 @@ test('a slider sends at most ten a second, and always the last value', WITHIN, a
 
 test('while a command is pending the target stands beside the actual value', WITHIN, async () => {
   const person = await house.person();
-  const lamp = await house.device(person, 'light', 'Lamp', { ...LAMP, on: true }, {
-    answer: () => {},
-  });
+  const lamp = await house.device(
+    person,
+    'light',
+    'Lamp',
+    { ...LAMP, on: true },
+    {
+      answer: () => {},
+    },
+  );
   const page = await house.signedIn(person);
   const sheet = await open(page, 'Lamp');
   await sheet.getByRole('slider', { name: 'Brightness' }).fill('80');
@@ -103,7 +113,9 @@ test('an offline device shows its last values greyed, with their age', WITHIN, a
   const page = await house.signedIn(person);
   await card(page, 'Air').getByText('19.4').waitFor();
   air.close();
-  await card(page, 'Air').getByText(/^offline \d+ s$/).waitFor();
+  await card(page, 'Air')
+    .getByText(/^offline \d+ s$/)
+    .waitFor();
   assert.equal(await card(page, 'Air').getAttribute('data-offline'), '');
   await card(page, 'Air').getByText('19.4').waitFor();
 });

@@ -95,26 +95,30 @@ test('Stop waits for the network, and says so', WITHIN, async () => {
   await until(() => cooker.heard.at(-1)?.heating, false, 30_000);
 });
 
-test('the large view fills the screen, keeps Stop, and keeps the screen awake', WITHIN, async () => {
-  const person = await house.person();
-  await house.device(person, 'sous_vide', 'Cooker', { ...COOKING, remaining_s: 600 });
-  const page = await house.signedIn(person, PHONE);
-  await page.evaluate(() => {
-    window.locks = [];
-    navigator.wakeLock.request = async (kind) => {
-      window.locks.push(kind);
-      return { release: async () => window.locks.pop() };
-    };
-  });
-  const sheet = await open(page, 'Cooker');
-  await sheet.getByRole('button', { name: 'Large view' }).click();
-  await until(() => page.evaluate(() => window.locks.length), 1);
-  assert.deepEqual(await misfits(page), []);
-  await sheet.getByRole('button', { name: 'Stop' }).waitFor();
-  await shot(page, 'large-phone');
-  await sheet.getByRole('button', { name: 'Close' }).click();
-  await until(() => page.evaluate(() => window.locks.length), 0);
-});
+test(
+  'the large view fills the screen, keeps Stop, and keeps the screen awake',
+  WITHIN,
+  async () => {
+    const person = await house.person();
+    await house.device(person, 'sous_vide', 'Cooker', { ...COOKING, remaining_s: 600 });
+    const page = await house.signedIn(person, PHONE);
+    await page.evaluate(() => {
+      window.locks = [];
+      navigator.wakeLock.request = async (kind) => {
+        window.locks.push(kind);
+        return { release: async () => window.locks.pop() };
+      };
+    });
+    const sheet = await open(page, 'Cooker');
+    await sheet.getByRole('button', { name: 'Large view' }).click();
+    await until(() => page.evaluate(() => window.locks.length), 1);
+    assert.deepEqual(await misfits(page), []);
+    await sheet.getByRole('button', { name: 'Stop' }).waitFor();
+    await shot(page, 'large-phone');
+    await sheet.getByRole('button', { name: 'Close' }).click();
+    await until(() => page.evaluate(() => window.locks.length), 0);
+  },
+);
 
 test('who looks elsewhere is told when the water is ready', WITHIN, async () => {
   const person = await house.person();
@@ -143,5 +147,8 @@ test('in Fahrenheit everything is, and the device still hears Celsius', WITHIN, 
   await sheet.getByText('140.0 °F').first().waitFor();
   await until(() => cooker.heard.at(-1)?.target_c, 60);
   await sheet.getByRole('tab', { name: 'Settings' }).click();
-  await sheet.getByText(/\d:\d\d:\d\d [AP]M/).first().waitFor();
+  await sheet
+    .getByText(/\d:\d\d:\d\d [AP]M/)
+    .first()
+    .waitFor();
 });

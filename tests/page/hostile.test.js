@@ -1,7 +1,19 @@
 // Text that wants to be more than text.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { House, LAMP, PHONE, axe, card, misfits, open, shot, silently, toggle, until } from './house.js';
+import {
+  House,
+  LAMP,
+  PHONE,
+  axe,
+  card,
+  misfits,
+  open,
+  shot,
+  silently,
+  toggle,
+  until,
+} from './house.js';
 
 const WITHIN = { timeout: 180_000 };
 const TAGS = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';

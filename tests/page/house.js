@@ -12,7 +12,7 @@ import { Device } from './device.js';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BINARY = process.env.HEARTH_BIN ?? join(ROOT, 'target/debug/hearth');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const SHOTS = process.env.HEARTH_SHOTS ?? join(ROOT, 'tests/page/shots');
+const SHOTS = process.env.HEARTH_SHOTS ?? join(ROOT, 'artefacts/page');
 const STATIC = process.env.HEARTH_STATIC; // the page from a folder, not from the binary
 const READY_WITHIN_MS = 20_000;
 const PASSWORD = 'warm and dry feet';

@@ -1,4 +1,4 @@
-// What a bad network, a dead server, a long sleep and an old page do to a person: as little as can be.
+// What a bad network, a dead server, a long sleep and an old page do to a person: little.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { House, LAMP, card, checked, live, shot, silently, toggle, until } from './house.js';

@@ -35,7 +35,9 @@ before(async () => {
   const freezer = await add('Cellar', 'thermometer', 'Freezer', { temperature_c: -18.2 });
   freezer.close();
   await add('Cellar', 'counter', 'Water meter', { count: 48_213 });
-  await cook(await add('Kitchen', 'sous_vide', 'Cooker', { ...COOKER, water_c: 54.4, timer_s: 7200 }));
+  await cook(
+    await add('Kitchen', 'sous_vide', 'Cooker', { ...COOKER, water_c: 54.4, timer_s: 7200 }),
+  );
 });
 after(() => house?.close());
 
@@ -43,7 +45,10 @@ after(() => house?.close());
 async function cook(cooker) {
   for (let min = -COOKED_MIN; min < 0; min += 1) {
     const water_c = Math.min(54.5, 21.5 + (min + COOKED_MIN) * 0.9) + 0.04 * Math.sin(min);
-    cooker.telemetry({ water_c: Math.round(water_c * 100) / 100, ts: Date.now() + min * MINUTE_MS });
+    cooker.telemetry({
+      water_c: Math.round(water_c * 100) / 100,
+      ts: Date.now() + min * MINUTE_MS,
+    });
   }
   const now = { phase: 'cooking', water_c: 54.48, remaining_s: 4980, duty_pct: 12 };
   cooker.state({ heating: true, target_c: 54.5, ...now });

@@ -42,56 +42,68 @@ for (const scheme of ['light', 'dark']) {
       await shot(page, `${name}-${size}-${scheme}`);
     };
 
-    test(`the door and a new device are right for everybody, ${size}, ${scheme}`, WITHIN, async () => {
-      const page = await house.visit(at);
-      await seen(page, 'door');
-      await page.getByLabel('Username').fill(`new-${size}-${scheme}`);
-      await page.getByLabel('Password').fill(admin.password);
-      await page.getByRole('button', { name: 'Create account' }).click();
-      await page.getByText('A quiet house').waitFor();
-      await seen(page, 'empty');
-      await page.getByRole('button', { name: 'Add device' }).click();
-      await page.getByLabel('Name', { exact: true }).fill('Reading lamp');
-      await seen(page, 'add-kind');
-      await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByRole('img', { name: 'QR code' }).waitFor();
-      await seen(page, 'add-connect');
-      await page.getByRole('button', { name: 'Continue' }).click();
-      await page.getByText('Waiting for hello').waitFor();
-      await seen(page, 'add-wait');
-      silently(page);
-    });
+    test(
+      `the door and a new device are right for everybody, ${size}, ${scheme}`,
+      WITHIN,
+      async () => {
+        const page = await house.visit(at);
+        await seen(page, 'door');
+        await page.getByLabel('Username').fill(`new-${size}-${scheme}`);
+        await page.getByLabel('Password').fill(admin.password);
+        await page.getByRole('button', { name: 'Create account' }).click();
+        await page.getByText('A quiet house').waitFor();
+        await seen(page, 'empty');
+        await page.getByRole('button', { name: 'Add device' }).click();
+        await page.getByLabel('Name', { exact: true }).fill('Reading lamp');
+        await seen(page, 'add-kind');
+        await page.getByRole('button', { name: 'Continue' }).click();
+        await page.getByRole('img', { name: 'QR code' }).waitFor();
+        await seen(page, 'add-connect');
+        await page.getByRole('button', { name: 'Continue' }).click();
+        await page.getByText('Waiting for hello').waitFor();
+        await seen(page, 'add-wait');
+        silently(page);
+      },
+    );
 
-    test(`the home and its sheets are right for everybody, ${size}, ${scheme}`, WITHIN, async () => {
-      const page = await house.signedIn(admin, at);
-      await card(page, 'Cooker').waitFor();
-      await card(page, 'Water meter').getByText('offline').waitFor();
-      await seen(page, 'home');
-      for (const name of ['Floor lamp', 'Air', 'Cooker', 'Water meter']) {
-        const sheet = await open(page, name);
-        await sheet.getByRole('tab', { name: 'Settings' }).waitFor();
-        await sheet.getByRole('tab', { name: 'People' }).waitFor();
-        for (const tab of await sheet.getByRole('tab').all()) {
-          await tab.click();
-          const word = `${name} ${await tab.innerText()}`.toLowerCase().replaceAll(' ', '-');
-          await seen(page, word);
+    test(
+      `the home and its sheets are right for everybody, ${size}, ${scheme}`,
+      WITHIN,
+      async () => {
+        const page = await house.signedIn(admin, at);
+        await card(page, 'Cooker').waitFor();
+        await card(page, 'Water meter').getByText('offline').waitFor();
+        await seen(page, 'home');
+        for (const name of ['Floor lamp', 'Air', 'Cooker', 'Water meter']) {
+          const sheet = await open(page, name);
+          await sheet.getByRole('tab', { name: 'Settings' }).waitFor();
+          await sheet.getByRole('tab', { name: 'People' }).waitFor();
+          for (const tab of await sheet.getByRole('tab').all()) {
+            await tab.click();
+            const word = `${name} ${await tab.innerText()}`.toLowerCase().replaceAll(' ', '-');
+            await seen(page, word);
+          }
+          await sheet.getByRole('button', { name: 'Close' }).click();
+          await sheet.waitFor({ state: 'detached' });
         }
-        await sheet.getByRole('button', { name: 'Close' }).click();
-        await sheet.waitFor({ state: 'detached' });
-      }
-      silently(page);
-    });
+        silently(page);
+      },
+    );
 
-    test(`account and administration are right for everybody, ${size}, ${scheme}`, WITHIN, async () => {
-      const page = await house.signedIn(admin, at);
-      await page.getByRole('link', { name: 'Account' }).click();
-      await page.getByRole('heading', { name: 'Signed-in browsers' }).waitFor();
-      await page.getByRole('heading', { name: 'API tokens' }).waitFor();
-      await seen(page, 'account');
-      await page.getByRole('link', { name: 'Administration' }).click();
-      await page.getByRole('button', { name: 'Kill Floor lamp' }).waitFor();
-      await seen(page, 'admin');
-      silently(page);
-    });
+    test(
+      `account and administration are right for everybody, ${size}, ${scheme}`,
+      WITHIN,
+      async () => {
+        const page = await house.signedIn(admin, at);
+        await page.getByRole('link', { name: 'Account' }).click();
+        await page.getByRole('heading', { name: 'Signed-in browsers' }).waitFor();
+        await page.getByRole('heading', { name: 'API tokens' }).waitFor();
+        await seen(page, 'account');
+        await page.getByRole('link', { name: 'Administration' }).click();
+        await page.getByRole('button', { name: 'Kill Floor lamp' }).waitFor();
+        await seen(page, 'admin');
+        silently(page);
+      },
+    );
   }
 }

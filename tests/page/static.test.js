@@ -38,7 +38,9 @@ test('every word that a script asks for exists', async () => {
 function needs(path, seen = new Set()) {
   if (seen.has(path)) return seen;
   seen.add(path);
-  const imports = read(path).matchAll(/^(?:import|export)\b[^;]*? from '([^']+)'|^import '([^']+)'/gm);
+  const imports = read(path).matchAll(
+    /^(?:import|export)\b[^;]*? from '([^']+)'|^import '([^']+)'/gm,
+  );
   for (const [, from, bare] of imports) {
     needs(new URL(from ?? bare, new URL(path, ROOT)).href.slice(ROOT.href.length), seen);
   }
@@ -81,4 +83,3 @@ test('nothing needs a looser policy: no inline script or style, no markup from t
     assert.doesNotMatch(foreign, /https?:\/\//, `${path} names another place`);
   }
 });
-
