@@ -14,7 +14,7 @@ pub mod tally;
 pub mod view;
 pub mod watchers;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::kind::{FieldError, Kinds};
 use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, Value};
@@ -153,7 +153,7 @@ pub enum DeviceEvent {
     Removed(DeviceId),
 }
 
-/// A change, with the JSON of its `changes` member made once for all watchers.
+/// A change, with the JSON of its `changes` member made once for all watchers who want it.
 #[derive(Debug, Clone)]
 pub struct Changed {
     /// Which device.
@@ -162,8 +162,7 @@ pub struct Changed {
     pub rev: u64,
     /// What is different.
     pub changes: Changes,
-    /// `changes` as JSON text.
-    pub json: Box<str>,
+    json: OnceLock<Box<str>>,
 }
 
 impl Changed {
@@ -172,8 +171,14 @@ impl Changed {
         if changes.is_empty() {
             return None;
         }
-        let json = serde_json::to_string(&changes).ok()?.into();
-        Some(Self { id, rev, changes, json })
+        Some(Self { id, rev, changes, json: OnceLock::new() })
+    }
+
+    /// `changes` as JSON text.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        let make = || serde_json::to_string(&self.changes).unwrap_or_default().into();
+        self.json.get_or_init(make)
     }
 }
 

@@ -99,7 +99,7 @@ pub fn device(seq: u64, shown: &ShownDevice<'_>) -> Bytes {
 /// What is different about a device. The change brings its own JSON, made once for all watchers.
 #[must_use]
 pub fn delta(seq: u64, changed: &Changed) -> Bytes {
-    let Changed { id, rev, json, .. } = changed;
+    let (Changed { id, rev, .. }, json) = (changed, changed.json());
     format!(r#"{{"type":"delta","seq":{seq},"id":{id},"rev":{rev},"changes":{json}}}"#).into()
 }
 
