@@ -157,7 +157,9 @@ mod tests {
         }
 
         #[test]
-        fn the_memory_of_the_overlay_is_counted_and_given_back(all in prop::collection::vec(rows(), 1..4)) {
+        fn the_memory_of_the_overlay_is_counted_and_given_back(
+            all in prop::collection::vec(rows(), 1..4),
+        ) {
             let mut overlay = Overlay::default();
             for rows in &all {
                 overlay.put(rows);
