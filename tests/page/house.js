@@ -222,6 +222,17 @@ export function misfits(page) {
   });
 }
 
+/** What moves although the person asked for less (what scrolling moves is the person's doing). */
+export function moving(page) {
+  return page.evaluate(() =>
+    document
+      .getAnimations()
+      .filter((one) => one.timeline === document.timeline)
+      .filter((one) => one.effect.getComputedTiming().duration > 1)
+      .map((one) => one.animationName ?? one.transitionProperty),
+  );
+}
+
 /** A picture for whoever looks through them. */
 export async function shot(page, name) {
   mkdirSync(SHOTS, { recursive: true });

@@ -1,7 +1,19 @@
 // Every screen, light and dark, desktop and phone: right for everybody, and looked at.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { COOKER, House, LAMP, PHONE, axe, card, misfits, open, shot, silently } from './house.js';
+import {
+  COOKER,
+  House,
+  LAMP,
+  PHONE,
+  axe,
+  card,
+  misfits,
+  moving,
+  open,
+  shot,
+  silently,
+} from './house.js';
 
 const WITHIN = { timeout: 300_000 };
 const SIZES = { desktop: {}, phone: PHONE };
@@ -39,6 +51,7 @@ for (const scheme of ['light', 'dark']) {
     const seen = async (page, name) => {
       assert.deepEqual(await axe(page), [], name);
       assert.deepEqual(await misfits(page), [], name);
+      assert.deepEqual(await moving(page), [], name);
       await shot(page, `${name}-${size}-${scheme}`);
     };
 
