@@ -167,6 +167,7 @@ impl Bench {
                 self.close(conn, &fatal);
             }
             self.store();
+            self.write(conn);
         }
         assert!(bytes.is_empty(), "half a packet");
     }
@@ -219,15 +220,17 @@ impl Bench {
         self.store();
     }
 
-    /// Carries what the space sends to where the client can read it.
+    /// Carries what the space sends to where the client can read it; nothing follows a farewell.
     fn write(&mut self, conn: Conn) {
         loop {
             let end = &mut self.ends[conn.0];
             let mut cx = Context::from_waker(Waker::noop());
             let Poll::Ready(Some(message)) = end.inbox.poll_recv(&mut cx) else { return };
+            if end.closed.is_some() {
+                continue;
+            }
             match end.protocol.send(&message, &mut end.heard) {
-                Err(fatal) if end.closed.is_none() => self.close(conn, &fatal),
-                Err(_) => {}
+                Err(fatal) => self.close(conn, &fatal),
                 Ok(()) if message == ToClient::More => {
                     self.space.more(end.at, &mut self.effects, self.now_ms);
                     self.store();
