@@ -17,10 +17,13 @@ pub mod connection;
 pub mod contract;
 mod device_link;
 pub mod fatal;
+pub mod greeting;
 pub mod login;
 mod peer;
 pub mod protocol;
 pub mod sweep;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 mod wire;
 

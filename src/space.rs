@@ -26,7 +26,7 @@ pub mod topics;
 
 use std::num::NonZeroU16;
 
-use crate::codec::ReasonCode;
+use crate::codec::{self, ReasonCode};
 use crate::model::DeviceId;
 
 pub use living::{Hello, TooManySessions, Welcome, expiry_before_v5};
@@ -118,6 +118,8 @@ impl ClientFault {
 pub struct SpaceLimits {
     /// Filters to which nobody may subscribe, by the letter.
     pub refused_filters: Box<[String]>,
+    /// What a filter may be: one without a bound would be as many nodes of the tree as levels.
+    pub packets: codec::Limits,
     /// Sessions, with a connection or without.
     pub sessions_max: usize,
     /// Subscriptions of one session.
@@ -146,6 +148,7 @@ impl Default for SpaceLimits {
     fn default() -> Self {
         Self {
             refused_filters: Box::default(),
+            packets: codec::Limits::default(),
             sessions_max: 200,
             subscriptions_max: 100,
             session_expiry_s_max: 7 * 24 * 3_600,

@@ -183,7 +183,8 @@ impl ClientProtocol {
         if self.ends_with_it && expiry_s.is_some_and(|expiry_s| expiry_s > 0) {
             return Err(Fatal::LateExpiry);
         }
-        let with_will = disconnect.reason == ReasonCode::DISCONNECT_WITH_WILL;
+        // Any other reason than success leaves the will to be published (3.1.2.5).
+        let with_will = disconnect.reason != ReasonCode::SUCCESS;
         Ok(Asked::Goodbye { with_will, expiry_s })
     }
 }

@@ -58,11 +58,12 @@ pub(super) enum End {
 }
 
 impl End {
-    /// Whether the peer broke off: what it wanted said then is said.
+    /// Whether the peer broke off: what it wanted said then is said. Of one that said goodbye
+    /// nothing is left to say, unless it wanted that.
     pub(super) const fn is_the_peers(&self) -> bool {
         match self {
-            Self::Closed | Self::Broken(_) | Self::Silent | Self::Orphaned => true,
-            Self::Goodbye | Self::Closing => false,
+            Self::Goodbye | Self::Closed | Self::Broken(_) | Self::Silent | Self::Orphaned => true,
+            Self::Closing => false,
             Self::Fatal(fatal) => !fatal.is_ours(),
         }
     }

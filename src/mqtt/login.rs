@@ -6,15 +6,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::codec::{
-    Connack, ConnackProperties, Connect, Packet, ReasonCode, Version, decode_connect, encode,
-};
+use crate::codec::{Connack, Connect, Packet, ReasonCode, Version, decode_connect, encode};
 use crate::device::{DeviceError, DeviceMsg, Link};
 use crate::host::{now_ms, random_u64};
 use crate::model::{Caller, DeviceId, User, Via};
-use crate::space::message::Message;
-use crate::space::row::LastWill;
-use crate::space::{Addressed, Hello, Line, expiry_before_v5, session_state};
+use crate::space::Line;
 use crate::spaces::NotAttached;
 use crate::store::{self, ReadError, Store};
 use crate::supervision::outbox::outbox;
@@ -22,9 +18,10 @@ use crate::supervision::outbox::outbox;
 use super::client::ClientProtocol;
 use super::client_link::ClientLink;
 use super::device_link::{Attachment, DeviceLink};
-use super::protocol::{Protocol, keep_alive};
+use super::greeting::{self, Granted, connack, kept_alive_s, session_link};
+use super::protocol::Protocol;
 use super::wire::Wire;
-use super::{MqttFloor, MqttLimits, Peer};
+use super::{MqttFloor, Peer};
 
 /// Messages to a device that may wait: an acknowledgement for each message it may have under way,
 /// the one `set`, and a last word.
@@ -43,17 +40,6 @@ enum Known {
     Device(DeviceId),
     /// A client of the user's topic space, by the label of its credential.
     Client(User, Arc<str>),
-}
-
-/// How an answer to CONNECT differs from the least.
-#[derive(Default)]
-struct Granted {
-    session_present: bool,
-    /// Seconds, if it is not what was asked for.
-    session_expiry_s: Option<u32>,
-    client_id: Option<String>,
-    /// What only topic spaces offer.
-    is_space: bool,
 }
 
 /// Why a connection was not opened.
@@ -124,6 +110,9 @@ async fn let_in(
     let known = authenticate(connect, peer, floor)?;
     if connect.client_id.is_empty() && !connect.clean_start && !connect.version.is_v5() {
         return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
+    }
+    if !greeting::connack_fits(connect, floor.limits) {
+        return Err(ReasonCode::PACKET_TOO_LARGE);
     }
     match known {
         Known::Device(id) => attach_device(id, connect, floor).await,
@@ -224,14 +213,6 @@ fn attach_client(
     connect: &Connect<'_>,
     floor: &MqttFloor,
 ) -> Result<(Opened, Granted), ReasonCode> {
-    let will = connect.will.as_ref().map(|will| match Addressed::of(will.topic) {
-        Addressed::Topic => {
-            let message = Message::from_will(will, will.topic, 0).without_expiry();
-            let (delay_s, expiry_s) = (will.delay_s.unwrap_or(0), will.properties.expiry_s);
-            Ok(Box::new(LastWill { message: Arc::new(message), delay_s, expiry_s }))
-        }
-        Addressed::Device(_) | Addressed::Reserved => Err(ReasonCode::NOT_AUTHORIZED),
-    });
     let assigned = connect.client_id.is_empty().then(assigned_client_id).transpose()?;
     let (outbox, inbox) = outbox(floor.limits.client_outbox_max);
     let unwritten_bytes = Arc::new(AtomicUsize::new(0));
@@ -241,19 +222,8 @@ fn attach_client(
         unwritten_bytes: Arc::clone(&unwritten_bytes),
         link: session_link(connect),
     };
-    let expiry_s = if connect.version.is_v5() {
-        connect.properties.session_expiry_s.unwrap_or(0)
-    } else {
-        expiry_before_v5(connect.clean_start)
-    };
-    let hello = Hello {
-        client_id: assigned.as_deref().unwrap_or(connect.client_id).into(),
-        label: label.clone(),
-        clean_start: connect.clean_start,
-        expiry_s,
-        will: will.transpose()?,
-        line,
-    };
+    let hello = greeting::hello(connect, label.clone(), assigned.as_deref(), line)?;
+    let expiry_s = hello.expiry_s;
     let (place, welcome) = floor.spaces.attach(user.id, hello).map_err(|refused| {
         tracing::debug!(user = %user.id, %refused, "client not let in");
         match refused {
@@ -271,24 +241,8 @@ fn attach_client(
         keep_alive_s: kept_alive_s(connect, floor.limits),
         bytes_max: floor.limits.packet_bytes_max,
     };
-    let granted = Granted {
-        session_present: welcome.session_present,
-        session_expiry_s: (welcome.expiry_s != expiry_s).then_some(welcome.expiry_s),
-        client_id: assigned,
-        is_space: true,
-    };
+    let granted = Granted::by_space(welcome, expiry_s, assigned);
     Ok((Opened::Client(Box::new(client)), granted))
-}
-
-fn session_link(connect: &Connect<'_>) -> session_state::Link {
-    let mut link = session_state::Link::new(connect.version);
-    if let Some(receive_maximum) = connect.properties.receive_maximum {
-        link.receive_maximum = receive_maximum;
-    }
-    if let Some(bytes) = connect.properties.maximum_packet_size {
-        link.packet_bytes_max = bytes.get();
-    }
-    link
 }
 
 /// A client identifier for a client that has none (3.1.3.1): nobody else's, and not to be guessed.
@@ -298,30 +252,6 @@ fn assigned_client_id() -> Result<String, ReasonCode> {
         ReasonCode::SERVER_UNAVAILABLE
     })?;
     Ok(format!("hearth-{:x}-{random:016x}", now_ms()))
-}
-
-fn kept_alive_s(connect: &Connect<'_>, limits: MqttLimits) -> u16 {
-    keep_alive(connect.version, connect.keep_alive_s, limits.keepalive_s_max).0
-}
-
-fn connack<'a>(connect: &Connect<'a>, granted: &'a Granted, limits: MqttLimits) -> Packet<'a> {
-    let mut connack = Connack::new(granted.session_present, ReasonCode::SUCCESS);
-    if connect.version.is_v5() {
-        let (_, server_keep_alive_s) =
-            keep_alive(connect.version, connect.keep_alive_s, limits.keepalive_s_max);
-        connack.properties = ConnackProperties {
-            session_expiry_s: granted.session_expiry_s,
-            receive_maximum: limits.receive_maximum.try_into().ok(),
-            maximum_packet_size: limits.packet_bytes_max.try_into().ok(),
-            assigned_client_id: granted.client_id.as_deref(),
-            topic_alias_maximum: Some(limits.packets.topic_alias_maximum),
-            shared_subscription_available: (!granted.is_space).then_some(false),
-            subscription_ids_available: (!granted.is_space).then_some(false),
-            server_keep_alive_s,
-            ..ConnackProperties::default()
-        };
-    }
-    Packet::Connack(connack)
 }
 
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(

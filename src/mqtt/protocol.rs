@@ -132,7 +132,8 @@ impl Protocol {
                 Ok(Said::Nothing)
             }
             Packet::Disconnect(disconnect) => {
-                if disconnect.reason != ReasonCode::DISCONNECT_WITH_WILL {
+                // Any other reason leaves the will to be published (3.1.2.5).
+                if disconnect.reason == ReasonCode::SUCCESS {
                     self.will = None;
                 }
                 Ok(Said::Goodbye)

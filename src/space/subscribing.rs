@@ -46,6 +46,8 @@ impl SpaceState {
             let refused = refused.any(|refused| refused == wanted.filter);
             let code = if refused {
                 ReasonCode::UNSPECIFIED_ERROR
+            } else if !self.limits.packets.takes_filter(wanted.filter) {
+                ReasonCode::TOPIC_FILTER_INVALID
             } else {
                 self.subscribe_one(key, &wanted, subscribe.subscription_id)
             };

@@ -247,19 +247,25 @@ impl HttpDoor {
     }
 }
 
+/// What packets may carry, and filters be.
+pub(super) fn packet_limits(config: &Config) -> codec::Limits {
+    let mqtt = &config.mqtt;
+    codec::Limits {
+        topic_bytes_max: mqtt.topic_bytes_max,
+        topic_levels_max: mqtt.topic_levels_max,
+        client_id_bytes_max: mqtt.client_id_bytes_max,
+        user_properties_max: mqtt.user_properties_max,
+        user_properties_bytes_max: mqtt.user_properties_bytes_max,
+        filters_max: mqtt.filters_max,
+        topic_alias_maximum: mqtt.topic_alias_maximum,
+    }
+}
+
 fn mqtt_limits(config: &Config) -> MqttLimits {
     let mqtt = &config.mqtt;
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     MqttLimits {
-        packets: codec::Limits {
-            topic_bytes_max: mqtt.topic_bytes_max,
-            topic_levels_max: mqtt.topic_levels_max,
-            client_id_bytes_max: mqtt.client_id_bytes_max,
-            user_properties_max: mqtt.user_properties_max,
-            user_properties_bytes_max: mqtt.user_properties_bytes_max,
-            filters_max: mqtt.filters_max,
-            topic_alias_maximum: mqtt.topic_alias_maximum,
-        },
+        packets: packet_limits(config),
         login_packet_bytes_max: u32::try_from(mqtt.connect_bytes_max).unwrap_or(u32::MAX),
         packet_bytes_max: u32::try_from(mqtt.packet_bytes_max).unwrap_or(u32::MAX),
         login_s_max: seconds(mqtt.connect_s_max),

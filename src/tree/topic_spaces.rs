@@ -42,6 +42,7 @@ fn space_limits(config: &Config) -> SpaceLimits {
     let Config { spaces, mqtt, .. } = config;
     SpaceLimits {
         refused_filters: mqtt.refused_filters.clone().into(),
+        packets: doors::packet_limits(config),
         sessions_max: spaces.sessions_max,
         subscriptions_max: spaces.subscriptions_max,
         session_expiry_s_max: spaces.session_expiry_s_max,
