@@ -29,6 +29,7 @@ pub mod kind;
 pub mod model;
 pub mod observe;
 pub mod supervision;
+pub mod throttle;
 
 #[cfg(test)]
 mod simulation;

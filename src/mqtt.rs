@@ -10,6 +10,7 @@
 //! `contract` (all pure); `wire` moves bytes, `tls` keeps them secret, `login` opens, `connection`
 //! runs, `sweep` notices who fell silent.
 
+pub mod admission;
 pub mod aliases;
 pub mod client;
 mod client_link;

@@ -21,11 +21,11 @@ const FLOORS: [&[&str]; 7] = [
     &["sessions", "session", "spaces", "space"],
     &["devices", "device"],
     &["stats", "store"],
-    &["codec", "kind", "model", "config", "observe", "host", "supervision"],
+    &["codec", "kind", "model", "config", "observe", "host", "supervision", "throttle"],
 ];
 
 /// Rooms of one floor that belong together: a plural and its singular, and the words.
-const NEIGHBOURS: [(&str, &str); 12] = [
+const NEIGHBOURS: [(&str, &str); 13] = [
     ("sessions", "session"),
     ("devices", "device"),
     ("spaces", "space"),
@@ -33,6 +33,7 @@ const NEIGHBOURS: [(&str, &str); 12] = [
     ("kind", "model"),
     ("observe", "config"),
     ("config", "supervision"),
+    ("config", "throttle"),
     ("supervision", "observe"),
     ("cli", "simulator"),
     ("cli", "gateway"),
@@ -62,7 +63,7 @@ const PURE: &[&str] = &[
     "stats/chunk.rs",
     "stats/rollup.rs",
     "stats/query.rs",
-    "http/auth/attempts.rs",
+    "throttle/attempts.rs",
     "kind/",
     "model/",
     "codec/",

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -16,6 +17,7 @@ use crate::model::{Device, DeviceId, User, UserId};
 use crate::store::credentials::ClientCredential;
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
+use crate::throttle::SignIns;
 
 use super::serve::runtime;
 use super::user::with_writer;
@@ -69,7 +71,8 @@ impl Town {
     async fn build(&self, config: &Config, kinds: &Kinds, store: &Store) -> anyhow::Result<()> {
         let kind = kinds.get(&self.kind).with_context(|| format!("no kind {}", self.kind))?;
         let users = self.users.max(1);
-        let auth = Auth::open(store, config).await?;
+        let sign_ins = Arc::new(SignIns::new(config.auth.sign_in_limits()));
+        let auth = Auth::open(store, config, sign_ins).await?;
         let password = Passwords::start(&config.auth)?.hash(PASSWORD.to_owned()).await?;
         let out = File::create(&self.out).with_context(|| self.out.display().to_string())?;
         let mut out = BufWriter::new(out);

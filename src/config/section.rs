@@ -10,6 +10,7 @@ use super::rule::{
 };
 use super::{ConfigError, Layers};
 use crate::supervision::restart::{Intensity, Patience, Restart};
+use crate::throttle::SignInLimits;
 
 /// One struct per section, one field per key, and the reading of both.
 macro_rules! sections {
@@ -86,6 +87,13 @@ sections! {
         tls_handshakes_max: usize = count(1..=1_000_000),
         anonymous_user: Option<String> = optional_text(64),
         connections_max: usize = count(1..=10_000_000),
+        address_connections_max: usize = count(1..=10_000_000),
+        half_open_max: usize = count(1..=10_000_000),
+        address_half_open_max: usize = count(1..=10_000_000),
+        connect_rate_max: u32 = count(1..=10_000_000),
+        connect_burst_max: u32 = count(1..=10_000_000),
+        address_connect_rate_max: u32 = count(1..=10_000_000),
+        address_connect_burst_max: u32 = count(1..=10_000_000),
         connect_s_max: Duration = seconds(1..=300),
         keepalive_s_max: u16 = count(1..=65_535),
         write_stuck_s_max: Duration = seconds(1..=3_600),
@@ -241,6 +249,19 @@ impl Config {
         ];
         let broken = rules.into_iter().filter(|(broken, ..)| *broken);
         broken.map(|(_, key, reason)| contradiction(key, reason)).collect()
+    }
+}
+
+impl Auth {
+    /// How many sign-ins may fail.
+    #[must_use]
+    pub fn sign_in_limits(&self) -> SignInLimits {
+        SignInLimits {
+            name_failures_max: self.account_failures_max,
+            address_failures_max: self.address_failures_max,
+            window_ms: i64::try_from(self.failures_window_s.as_millis()).unwrap_or(i64::MAX),
+            entries_max: self.failures_entries_max,
+        }
     }
 }
 

@@ -7,14 +7,12 @@
 
 pub mod account;
 pub mod asker;
-pub mod attempts;
 pub mod caller;
 pub mod passwords;
-pub mod rate;
 pub mod tokens;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -33,12 +31,12 @@ use crate::store::accounts::{self, RefreshFamily};
 use crate::store::credentials::{self, SigningKey};
 use crate::store::secret::Secret;
 use crate::store::{Batch, CommitError, Store};
+use crate::throttle::SignIns;
 
 use super::Floor;
 use super::error::{Body, Problem};
 use super::server::PeerAddress;
 use asker::Rates;
-use attempts::Attempts;
 use caller::{SignedIn, peer_address};
 use passwords::{PasswordError, Passwords};
 use tokens::{Claims, Tickets, Tokens};
@@ -54,8 +52,7 @@ pub struct Auth {
     passwords: Passwords,
     tokens: Tokens,
     tickets: Tickets,
-    accounts: Mutex<Attempts<String>>,
-    addresses: Mutex<Attempts<IpAddr>>,
+    sign_ins: Arc<SignIns>,
     /// How fast everybody may ask.
     pub rates: Rates,
 }
@@ -65,7 +62,11 @@ impl Auth {
     ///
     /// # Errors
     /// If the store or the operating system fails.
-    pub async fn open(store: &Store, config: &Config) -> anyhow::Result<Self> {
+    pub async fn open(
+        store: &Store,
+        config: &Config,
+        sign_ins: Arc<SignIns>,
+    ) -> anyhow::Result<Self> {
         let auth = &config.auth;
         let key = if let Some(key) = credentials::signing_key(store)? {
             key
@@ -76,15 +77,12 @@ impl Auth {
             store.commit(batch).await?;
             key
         };
-        let window_ms = i64::try_from(auth.failures_window_s.as_millis()).unwrap_or(i64::MAX);
-        let entries_max = auth.failures_entries_max;
         Ok(Self {
             passwords: Passwords::start(auth)?,
             tokens: Tokens::new(&key),
             tickets: Tickets::default(),
-            accounts: Mutex::new(Attempts::new(auth.account_failures_max, window_ms, entries_max)),
+            sign_ins,
             rates: Rates::new(config),
-            addresses: Mutex::new(Attempts::new(auth.address_failures_max, window_ms, entries_max)),
         })
     }
 
@@ -96,20 +94,14 @@ impl Auth {
         Ok(self.tokens.make(&claims(user, None, now_s, good_for_s))?)
     }
 
-    fn may_try(&self, account: &String, address: IpAddr, now_ms: i64) -> Result<(), Problem> {
-        lock(&self.accounts).check(account, now_ms).map_err(Problem::too_many)?;
-        lock(&self.addresses).check(&address, now_ms).map_err(Problem::too_many)
+    fn may_try(&self, account: &str, address: IpAddr, now_ms: i64) -> Result<(), Problem> {
+        self.sign_ins.person(account, address).check(now_ms).map_err(Problem::too_many)
     }
 
-    fn failed(&self, account: &String, address: IpAddr, now_ms: i64) {
+    fn failed(&self, account: &str, address: IpAddr, now_ms: i64) {
         metrics().sign_in_failures_http.inc();
-        lock(&self.accounts).failed(account, now_ms);
-        lock(&self.addresses).failed(&address, now_ms);
+        self.sign_ins.person(account, address).failed(now_ms);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A name and a password.
@@ -264,7 +256,7 @@ pub async fn login(
         let detail = "no account has this name and this password";
         return Err(Problem::unauthorized("wrong_credentials", detail));
     };
-    lock(&floor.auth.accounts).succeeded(&account);
+    floor.auth.sign_ins.person(&account, address).succeeded();
     let now_ms = now_ms();
     let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
     let family = RefreshFamily {

@@ -43,9 +43,12 @@ pub(super) enum End {
     /// The socket broke.
     #[error("{0}")]
     Broken(#[from] io::Error),
-    /// Nothing was heard for one and a half times the keep-alive, or nothing read for too long.
+    /// Nothing was heard for one and a half times the keep-alive.
     #[error("silent for too long")]
     Silent,
+    /// It has read nothing for too long.
+    #[error("it does not read")]
+    Stuck,
     /// The device's actor, or the user's space, is gone.
     #[error("its actor ended")]
     Orphaned,
@@ -62,9 +65,28 @@ impl End {
     /// nothing is left to say, unless it wanted that.
     pub(super) const fn is_the_peers(&self) -> bool {
         match self {
-            Self::Goodbye | Self::Closed | Self::Broken(_) | Self::Silent | Self::Orphaned => true,
+            Self::Goodbye
+            | Self::Closed
+            | Self::Broken(_)
+            | Self::Silent
+            | Self::Stuck
+            | Self::Orphaned => true,
             Self::Closing => false,
             Self::Fatal(fatal) => !fatal.is_ours(),
+        }
+    }
+
+    fn count(&self) {
+        match self {
+            Self::Silent => metrics().mqtt_silent.inc(),
+            Self::Stuck => metrics().mqtt_stuck.inc(),
+            Self::Fatal(fatal) if !fatal.is_ours() => metrics().mqtt_refused.inc(),
+            Self::Fatal(_)
+            | Self::Goodbye
+            | Self::Closed
+            | Self::Broken(_)
+            | Self::Orphaned
+            | Self::Closing => {}
         }
     }
 }
@@ -72,7 +94,7 @@ impl End {
 /// Runs a connection from its first byte to its last.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    peer: Peer,
+    peer: Box<Peer>,
     floor: Arc<MqttFloor>,
     cancel: Cancel,
 ) {
@@ -85,6 +107,8 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         // Over TLS and in a WebSocket a closed socket alone is no goodbye.
         return drop(Box::pin(tokio::time::timeout(FAREWELL_WITHIN, wire.close(&[]))).await);
     };
+    let Peer { mut pass, .. } = *peer;
+    pass.opened();
     metrics().mqtt_connects.inc();
     metrics().mqtt_links.inc();
     let write_ticks = ticks(floor.limits.write_s_max);
@@ -94,6 +118,7 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         Opened::Device(device) => Box::pin(serve(line, *device)).await,
         Opened::Client(client) => Box::pin(serve(line, *client)).await,
     }
+    drop(pass); // its place is free again
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>, mut party: impl Party) {
@@ -126,9 +151,10 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
 
 fn count_refusal(refused: &Refused) {
     match refused {
-        Refused::Gone => {}
-        Refused::Malformed(_) => metrics().mqtt_refused.inc(),
-        Refused::Refused(_) => metrics().sign_in_failures_mqtt.inc(),
+        // Whoever turned it away has counted it.
+        Refused::Gone | Refused::TurnedAway(_) => {}
+        Refused::Refused(ReasonCode::NOT_AUTHORIZED) => metrics().sign_in_failures_mqtt.inc(),
+        Refused::Malformed(_) | Refused::Refused(_) => metrics().mqtt_refused.inc(),
     }
     tracing::debug!(%refused, "connection not opened");
 }
@@ -171,7 +197,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 return Poll::Ready(Err(End::Closing));
             }
             if self.pulse.is_over(cx.waker()) {
-                if link.is_ready() || self.stuck {
+                if self.stuck {
+                    return Poll::Ready(Err(End::Stuck));
+                }
+                if link.is_ready() {
                     return Poll::Ready(Err(End::Silent));
                 }
                 self.alive(link.keep_alive_s()); // it is the house that does not listen
@@ -192,6 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             }
             link.was_written();
             if link.poll_ready(cx).is_pending() {
+                metrics().mqtt_pauses.inc();
                 return Poll::Pending;
             }
             match self.wire.poll_take(cx, scratch, |bytes, out| link.up(bytes, out))? {
@@ -214,6 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// Ends the connection: the house is told, and the peer, if it is the house that closes.
     async fn close(mut self, mut link: impl Party, end: End) {
         metrics().mqtt_links.dec();
+        end.count();
         tracing::debug!(%end, "connection closed");
         link.lost(&end).await;
         let mut last = Vec::new();

@@ -15,6 +15,7 @@ use crate::spaces::NotAttached;
 use crate::store::{self, ReadError, Store};
 use crate::supervision::outbox::outbox;
 
+use super::admission::TurnedAway;
 use super::client::ClientProtocol;
 use super::client_link::ClientLink;
 use super::device_link::{Attachment, DeviceLink};
@@ -54,6 +55,9 @@ pub enum Refused {
     /// It may not connect.
     #[error("refused: {}", .0.name())]
     Refused(ReasonCode),
+    /// There is no place for it, or it came too fast.
+    #[error("turned away: {0}")]
+    TurnedAway(#[from] TurnedAway),
 }
 
 /// Opens the connection: waits for CONNECT, checks the credentials, becomes the device's link or a
@@ -85,6 +89,10 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
         refuse(wire, connect.version, error.reason()).await;
         return Err(Refused::Malformed(error));
     }
+    if let Some(why) = turned_away(&connect, peer) {
+        refuse(wire, connect.version, why.reason()).await;
+        return Err(Refused::TurnedAway(why));
+    }
     match let_in(&connect, peer, floor).await {
         Ok((opened, granted)) => {
             let mut answer = Vec::new();
@@ -100,6 +108,16 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
             Err(Refused::Refused(reason))
         }
     }
+}
+
+/// Whether there is a place for it, and it has not failed too often. A certificate is no guess.
+fn turned_away(connect: &Connect<'_>, peer: &Peer) -> Option<TurnedAway> {
+    if let Some(why) = peer.pass.refusal() {
+        return Some(why);
+    }
+    let username = connect.username.filter(|_| peer.certificate.is_none())?;
+    let checked = peer.pass.sign_in(username).check(now_ms());
+    checked.is_err().then(|| TurnedAway::FailedSignIns.counted())
 }
 
 async fn let_in(
@@ -136,11 +154,22 @@ fn authenticate(
     let (Some(username), Some(password)) = (connect.username, connect.password) else {
         return anonymous(floor);
     };
-    if let Some((name, label)) = username.split_once('/') {
-        return client(name, label, password, &floor.store);
+    let sign_in = peer.pass.sign_in(username);
+    let known = match username.split_once('/') {
+        Some((name, label)) => client(name, label, password, &floor.store),
+        None => device(username, password, &floor.store),
+    };
+    match &known {
+        Ok(_) => sign_in.succeeded(),
+        Err(reason) if *reason == ReasonCode::NOT_AUTHORIZED => sign_in.failed(now_ms()),
+        Err(_) => {}
     }
+    known
+}
+
+fn device(username: &str, password: &[u8], store: &Store) -> Result<Known, ReasonCode> {
     let id: DeviceId = username.parse().map_err(|_| ReasonCode::NOT_AUTHORIZED)?;
-    match store::devices::secret(&floor.store, id).map_err(|error| unreadable(&error))? {
+    match store::devices::secret(store, id).map_err(|error| unreadable(&error))? {
         Some(secret) if secret.verifies(password) => Ok(Known::Device(id)),
         _ => Err(ReasonCode::NOT_AUTHORIZED),
     }

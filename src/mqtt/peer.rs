@@ -1,14 +1,14 @@
 //! Who is at the other end of a connection, as far as its transport can tell.
 
-use std::net::IpAddr;
-
 use crate::model::Fingerprint;
 
+use super::admission::Pass;
+
 /// The other end of a connection, before it says who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Peer {
-    /// Where it comes from; behind a trusted proxy, where it says.
-    pub address: IpAddr,
+    /// Its place in the house, which it leaves when it goes.
+    pub pass: Pass,
     /// Of the client certificate whose key it proved to have (TLS only).
     pub certificate: Option<Fingerprint>,
 }
@@ -16,7 +16,7 @@ pub struct Peer {
 impl Peer {
     /// A peer of whom only the address is known.
     #[must_use]
-    pub const fn at(address: IpAddr) -> Self {
-        Self { address, certificate: None }
+    pub const fn of(pass: Pass) -> Self {
+        Self { pass, certificate: None }
     }
 }

@@ -9,7 +9,6 @@
 mod files;
 pub mod watch;
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use crate::supervision::tasks::Cancel;
 pub use files::BadFile;
 use files::{Files, Stamp};
 
+use super::admission::Pass;
 use super::{MqttFloor, Peer, connection};
 
 /// What the TLS door shows: the certificate, and what it asks of clients.
@@ -133,14 +133,18 @@ impl Tls {
 /// Runs a connection from its handshake to its last byte.
 pub async fn serve(
     stream: TcpStream,
-    address: IpAddr,
+    pass: Pass,
     tls: Arc<Tls>,
     floor: Arc<MqttFloor>,
     cancel: Cancel,
 ) {
+    // A handshake is dear: whoever would only hear a refusal behind it is spared.
+    if pass.refusal().is_some() {
+        return;
+    }
     // Boxed: a link that is open does not carry the room that the handshake took.
     let accepted = Box::pin(tls.accept(stream, &cancel)).await;
     drop(tls);
     let Some((stream, certificate)) = accepted else { return };
-    connection::run(stream, Peer { address, certificate }, floor, cancel).await;
+    connection::run(stream, Box::new(Peer { pass, certificate }), floor, cancel).await;
 }

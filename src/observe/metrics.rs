@@ -184,6 +184,25 @@ series! {
     tls_handshakes_refused: Counter = "hearth_tls_handshakes_refused_total",
     /// Certificates that were to be read again and could not be used.
     tls_reloads_failed: Counter = "hearth_tls_reloads_failed_total",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_half_open: Counter = "hearth_mqtt_turned_away_total{reason=\"half_open\"}",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_address_half_open: Counter =
+        "hearth_mqtt_turned_away_total{reason=\"address_half_open\"}",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_full: Counter = "hearth_mqtt_turned_away_total{reason=\"connections\"}",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_address_full: Counter =
+        "hearth_mqtt_turned_away_total{reason=\"address_connections\"}",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_rate: Counter = "hearth_mqtt_turned_away_total{reason=\"rate\"}",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_address_rate: Counter = "hearth_mqtt_turned_away_total{reason=\"address_rate\"}",
+    /// MQTT connections turned away before they signed in, by reason.
+    turned_away_failed_sign_ins: Counter =
+        "hearth_mqtt_turned_away_total{reason=\"failed_sign_ins\"}",
+    /// Times that an MQTT connection was not read on because the house was behind.
+    mqtt_pauses: Counter = "hearth_mqtt_pauses_total",
     /// PUBLISH packets received.
     mqtt_received: Counter = "hearth_mqtt_received_total",
     /// PUBLISH packets sent.
@@ -200,6 +219,10 @@ series! {
     mqtt_slow: Counter = "hearth_mqtt_ended_total{reason=\"slow\"}",
     /// MQTT connections that the server ended, by reason.
     mqtt_too_fast: Counter = "hearth_mqtt_ended_total{reason=\"too_fast\"}",
+    /// MQTT connections that the server ended, by reason.
+    mqtt_silent: Counter = "hearth_mqtt_ended_total{reason=\"silent\"}",
+    /// MQTT connections that the server ended, by reason.
+    mqtt_stuck: Counter = "hearth_mqtt_ended_total{reason=\"stuck\"}",
     /// What topic spaces refused their clients, by the limit that was reached.
     mqtt_sessions_refused: Counter = "hearth_mqtt_limited_total{limit=\"sessions\"}",
     /// What topic spaces refused their clients, by the limit that was reached.

@@ -13,14 +13,17 @@ use tokio::sync::Semaphore;
 
 use crate::codec;
 use crate::config::Config;
+use crate::host::now_ms;
 use crate::http::auth::Auth;
 use crate::http::mqtt_socket::ServeMqtt;
 use crate::http::{HttpFloor, router, server};
 use crate::listener::{self, Serve};
+use crate::mqtt::admission::Admission;
 use crate::mqtt::sweep::{self, Sweep};
 use crate::mqtt::tls::{self, Tls};
 use crate::mqtt::{MqttFloor, MqttLimits, Peer, connection};
 use crate::supervision::{ChildSpec, Intensity, RoomView, Tasks};
+use crate::throttle::SignIns;
 
 use super::{Inside, Sockets};
 
@@ -56,9 +59,14 @@ pub(super) fn room(
         mqtts: sockets.mqtts.as_ref().map(|mqtts| mqtts.socket.local_addr()).transpose()?,
         certificate: sockets.mqtts.as_ref().map(|mqtts| mqtts.tls.clone()),
     };
+    // The doors count together who fails to sign in.
+    let sign_ins = Arc::new(SignIns::new(config.auth.sign_in_limits()));
+    // Beside the connections that are let in, those that only hear that they are refused.
+    let mqtt_tasks_max = config.mqtt.connections_max.saturating_add(config.mqtt.half_open_max);
     let mqtt = MqttDoors {
         floor: Arc::new(mqtt_floor(inside, sweep.clone())),
-        tasks: Standing::new("mqtt connections", config.mqtt.connections_max),
+        admission: Arc::new(Admission::new(&config.mqtt, sign_ins.clone())),
+        tasks: Standing::new("mqtt connections", mqtt_tasks_max),
         drain_within: config.drain.connections_s,
     };
     let http = HttpDoor {
@@ -66,6 +74,7 @@ pub(super) fn room(
         tasks: Standing::new("http connections", config.http.connections_max),
         serve_mqtt: mqtt.web(),
         mqtt_port: open.mqtt.port(),
+        sign_ins,
         inside: inside.clone(),
     };
     let (mqtt_tasks, http_tasks) = (mqtt.tasks.clone(), http.tasks.clone());
@@ -150,6 +159,7 @@ pub struct TlsSocket {
 /// What the MQTT doors have in common: the same connections come in, whatever carries them.
 struct MqttDoors {
     floor: Arc<MqttFloor>,
+    admission: Arc<Admission>,
     tasks: Standing,
     drain_within: Duration,
 }
@@ -157,9 +167,10 @@ struct MqttDoors {
 impl MqttDoors {
     /// The door without TLS.
     fn plain(&self, socket: TcpListener) -> ChildSpec {
-        let floor = self.floor.clone();
+        let (floor, admission) = (self.floor.clone(), self.admission.clone());
         let serve: Serve = Arc::new(move |stream, peer, cancel| {
-            let peer = Peer::at(peer.ip());
+            let Ok(pass) = admission.enter(peer.ip(), now_ms()) else { return closed_at_once() };
+            let peer = Box::new(Peer::of(pass));
             Box::pin(connection::run(stream, peer, floor.clone(), cancel))
         });
         ChildSpec::new("mqtt", self.listen("mqtt", socket, serve)).stop_within(STOP_WITHIN)
@@ -167,17 +178,20 @@ impl MqttDoors {
 
     /// The door in the HTTP port's WebSocket.
     fn web(&self) -> ServeMqtt {
-        let floor = self.floor.clone();
+        let (floor, admission) = (self.floor.clone(), self.admission.clone());
         Arc::new(move |stream, address, cancel| {
-            Box::pin(connection::run(stream, Peer::at(address), floor.clone(), cancel))
+            let Ok(pass) = admission.enter(address, now_ms()) else { return closed_at_once() };
+            let peer = Box::new(Peer::of(pass));
+            Box::pin(connection::run(stream, peer, floor.clone(), cancel))
         })
     }
 
     /// The door with TLS.
     fn tls(&self, TlsSocket { socket, tls }: TlsSocket) -> ChildSpec {
-        let floor = self.floor.clone();
+        let (floor, admission) = (self.floor.clone(), self.admission.clone());
         let serve: Serve = Arc::new(move |stream, peer, cancel| {
-            Box::pin(tls::serve(stream, peer.ip(), tls.clone(), floor.clone(), cancel))
+            let Ok(pass) = admission.enter(peer.ip(), now_ms()) else { return closed_at_once() };
+            Box::pin(tls::serve(stream, pass, tls.clone(), floor.clone(), cancel))
         });
         ChildSpec::new("mqtts", self.listen("mqtts", socket, serve)).stop_within(STOP_WITHIN)
     }
@@ -199,12 +213,18 @@ impl MqttDoors {
     }
 }
 
+/// The stream is dropped with the closure that does not serve it.
+fn closed_at_once() -> BoxFuture<'static, ()> {
+    Box::pin(std::future::ready(()))
+}
+
 #[derive(Clone)]
 struct HttpDoor {
     socket: Arc<TcpListener>,
     tasks: Standing,
     serve_mqtt: ServeMqtt,
     mqtt_port: u16,
+    sign_ins: Arc<SignIns>,
     inside: Inside,
 }
 
@@ -216,7 +236,7 @@ impl HttpDoor {
                 let (tasks, inside) = (door.tasks.tasks(), door.inside);
                 let drain_within = inside.config.drain.connections_s;
                 let floor = HttpFloor {
-                    auth: Auth::open(&inside.store, &inside.config).await?,
+                    auth: Auth::open(&inside.store, &inside.config, door.sign_ins).await?,
                     sessions: inside.sessions,
                     devices: inside.devices,
                     spaces: inside.spaces,

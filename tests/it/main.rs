@@ -25,6 +25,7 @@ mod faults;
 mod history;
 mod kill;
 mod line;
+mod mqtt_limits;
 mod norms;
 mod people;
 mod process;

@@ -1,7 +1,7 @@
 //! Who asks: a person who signed in, or a program with a person's API token.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -15,11 +15,11 @@ use crate::model::{Caller, DeviceId, Role, Scope, UserId, Via};
 use crate::session::{Answer, LoginId, SessionError, SessionMsg};
 use crate::store::credentials::{self, ApiToken};
 use crate::store::{SecretHash, accounts};
+use crate::throttle::rate::Buckets;
 
 use super::caller::{bearer, caller, check, no_token};
-use super::rate::Buckets;
+use super::store_fault;
 use super::tokens::Claims;
-use super::{lock, store_fault};
 
 /// What every API token begins with, so that one that leaked is recognised.
 pub const PREFIX: &str = "hearth_";
@@ -212,6 +212,10 @@ impl Rates {
         lock(&self.tokens).take(&token, now_ms).map_err(Problem::too_many)?;
         self.user(user, now_ms)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

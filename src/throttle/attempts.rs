@@ -39,13 +39,19 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         Err(u64::try_from(left_ms / 1_000 + 1).unwrap_or(1))
     }
 
+    /// Has `key` failed in the window that ends now?
+    #[must_use]
+    pub fn has_failed(&self, key: &K, now_ms: i64) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.since_ms + self.window_ms > now_ms)
+    }
+
     /// `key` tried and failed.
     pub fn failed(&mut self, key: &K, now_ms: i64) {
         let window_ms = self.window_ms;
         if self.entries.len() >= self.entries_max && !self.entries.contains_key(key) {
             self.entries.retain(|_, entry| entry.since_ms + window_ms > now_ms);
             if self.entries.len() >= self.entries_max {
-                self.forget_oldest();
+                self.forget_older_half();
             }
         }
         let fresh = Entry { failures: 0, since_ms: now_ms };
@@ -61,11 +67,13 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         self.entries.remove(key);
     }
 
-    fn forget_oldest(&mut self) {
-        let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.since_ms);
-        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-            self.entries.remove(&key);
-        }
+    /// Half of them at once, so that looking for the oldest does not cost each failure.
+    fn forget_older_half(&mut self) {
+        let mut times: Vec<i64> = self.entries.values().map(|entry| entry.since_ms).collect();
+        let middle = times.len().saturating_sub(1) / 2;
+        let (_, since_ms, _) = times.select_nth_unstable(middle);
+        let since_ms = *since_ms;
+        self.entries.retain(|_, entry| entry.since_ms > since_ms);
     }
 }
 
@@ -103,5 +111,14 @@ mod tests {
         }
         assert_eq!(attempts.check(&"a", 3), Ok(()));
         assert!(attempts.check(&"c", 3).is_err());
+    }
+
+    #[test]
+    fn somebody_has_failed_until_the_window_ends() {
+        let mut attempts = Attempts::new(3, 10_000, 2);
+        assert!(!attempts.has_failed(&"bob", 0));
+        attempts.failed(&"bob", 0);
+        assert!(attempts.has_failed(&"bob", 9_999));
+        assert!(!attempts.has_failed(&"bob", 10_000));
     }
 }
