@@ -1,7 +1,10 @@
 //! The command line.
 
+pub mod backup;
 pub mod demo;
 pub mod gateway;
+pub mod operator;
+pub mod restore;
 pub mod serve;
 pub mod simulate;
 pub mod town;
@@ -49,6 +52,10 @@ enum Command {
     User(user::User),
     /// Fills an empty store with accounts and devices for load tests.
     Town(town::Town),
+    /// Copies everything that must survive, whether the server runs or not; prints the folder.
+    Backup(backup::Backup),
+    /// Restores a backup into a store that is missing or empty.
+    Restore(restore::Restore),
     /// Carries a board that only has a serial line to the server.
     Gateway(gateway::Gateway),
     /// Connects simulated devices to a server, until it is stopped.
@@ -74,6 +81,8 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(&args.common),
         Command::User(user) => user.run(&args.common),
         Command::Town(town) => town.run(&args.common),
+        Command::Backup(backup) => backup.run(&args.common),
+        Command::Restore(restore) => restore.run(&args.common),
         Command::Gateway(gateway) => gateway.run(&args.common),
         Command::Simulate(simulate) => simulate.run(),
         Command::CheckConfig => check_config(&args.common),

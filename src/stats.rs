@@ -28,6 +28,7 @@ mod query;
 mod rollup;
 mod seal;
 mod segment;
+mod stopped;
 pub mod svg;
 mod totals;
 mod varint;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 pub use self::actor::StatsMsg;
 pub use self::handle::{Clock, StatsHandle};
+pub use self::stopped::StoppedHistory;
 pub use self::totals::Totals;
 
 /// The most that a reading's own time may differ from the server's.
