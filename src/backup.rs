@@ -122,21 +122,34 @@ pub fn make(
     now_ms: i64,
     rest: &dyn Fn(Duration),
 ) -> Result<Backup, BackupError> {
+    let made = whole_or_not(to, |part| fill(store, history, part, now_ms, rest))?;
+    let path = std::path::absolute(to).map_err(at(to))?;
+    Ok(Backup { path, ..made })
+}
+
+/// Makes the new or empty folder `to`: `fill` makes it under another name, which it has until all
+/// of it is there.
+///
+/// # Errors
+/// Whatever `fill` says, or [`BackupError`]; nothing is left at `to` then.
+pub fn whole_or_not<T, E: From<BackupError>>(
+    to: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     expect_empty(to)?;
     let mut part = to.as_os_str().to_owned();
     part.push(format!(".{UNFINISHED}"));
     let part = PathBuf::from(part);
     private_folder(&part)?;
-    let made = fill(store, history, &part, now_ms, rest).and_then(|made| {
+    let made = fill(&part).and_then(|made| {
         fs::rename(&part, to).map_err(at(to))?;
         sync_parent(to)?;
-        let path = std::path::absolute(to).map_err(at(to))?;
-        Ok(Backup { path, ..made })
+        Ok(made)
     });
     if made.is_err()
         && let Err(error) = fs::remove_dir_all(&part)
     {
-        tracing::warn!(%error, folder = ?part, "an unfinished backup stays");
+        tracing::warn!(%error, folder = ?part, "an unfinished folder stays");
     }
     made
 }
@@ -176,13 +189,28 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Backup, BackupError> {
         let reason = format!("it has the form {format}, this release knows {FORMAT}");
         return Err(BackupError::Damaged(reason));
     }
+    let (rows, bytes) = fill_new(data, |draft| {
+        let bytes = sums.copy(backup, draft)?;
+        let image = draft.join(CONTROL);
+        let image = BufReader::new(File::open(&image).map_err(at(&image))?);
+        Ok::<_, BackupError>((Store::restore(draft, image)?, bytes))
+    })?;
+    Ok(Backup { path: data.to_owned(), rows, files: sums.files(), bytes, made })
+}
+
+/// Fills the new or empty folder `data`: `fill` makes a store and a history in the folder that it
+/// is given, and they take their places when it has succeeded.
+///
+/// # Errors
+/// Whatever `fill` says, or [`BackupError`]; as [`restore`].
+pub fn fill_new<T, E: From<BackupError>>(
+    data: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     expect_empty(data)?;
     let draft = data.join(RESTORING);
     private_folder(&draft)?;
-    let restored = (|| {
-        let bytes = sums.copy(backup, &draft)?;
-        let image = draft.join(CONTROL);
-        let rows = Store::restore(&draft, BufReader::new(File::open(&image).map_err(at(&image))?))?;
+    let filled = fill(&draft).and_then(|filled| {
         // The store last: where it is, all is.
         for room in [HISTORY, "control"] {
             let (from, to) = (draft.join(room), data.join(room));
@@ -191,11 +219,10 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Backup, BackupError> {
             }
         }
         File::open(data).and_then(|folder| folder.sync_all()).map_err(at(data))?;
-        Ok((rows, bytes))
-    })();
+        Ok(filled)
+    });
     fs::remove_dir_all(&draft).map_err(at(&draft))?;
-    let files = sums.files();
-    restored.map(|(rows, bytes)| Backup { path: data.to_owned(), rows, files, bytes, made })
+    filled
 }
 
 /// Nothing may be there yet, or an empty folder.

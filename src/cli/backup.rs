@@ -43,11 +43,8 @@ impl Backup {
 /// What is wrong, in words for the operator.
 pub fn make(config: &Config, to: Option<&Path>) -> anyhow::Result<PathBuf> {
     let data = &config.store.path;
-    if let Some(post) = Post::find(data)
-        && let Some(made) = post.ask("/admin/backup", &json!({ "to": to }))?
-    {
-        let path = made.get("path").and_then(|path| path.as_str());
-        return Ok(path.context("the server made no backup")?.into());
+    if let Some(made) = by_server(config, to)? {
+        return Ok(made);
     }
     if !data.join("control").exists() {
         bail!("there is no store in {}", data.display());
@@ -65,4 +62,15 @@ pub fn make(config: &Config, to: Option<&Path>) -> anyhow::Result<PathBuf> {
     let made = backup::make(&store, history, &to, now_ms(), &|_| ())?;
     say(&format!("{} files, {} bytes", made.files, made.bytes));
     Ok(made.path)
+}
+
+/// A backup made by the server that runs on the store, if one does.
+///
+/// # Errors
+/// Why it made none, in its words.
+pub fn by_server(config: &Config, to: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let Some(post) = Post::find(&config.store.path) else { return Ok(None) };
+    let Some(made) = post.ask("/admin/backup", &json!({ "to": to }))? else { return Ok(None) };
+    let path = made.get("path").and_then(|path| path.as_str());
+    Ok(Some(path.context("the server made no backup")?.into()))
 }

@@ -201,3 +201,56 @@ async fn without_a_store_there_is_nothing_to_back_up() {
     assert!(said(&refused).contains("there is no store in data"), "{refused:?}");
     assert!(!folder.path().join("data").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_imported_server_answers_as_the_one_that_was_exported_while_it_ran() {
+    let (folder, new) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let server = Server::start(folder.path());
+    let town = Town::build(&server).await;
+    let before = town.asked(&server).await;
+    let exported = command(folder.path(), &["export", "--to", "out"]).await;
+    assert!(exported.status.success(), "{exported:?}");
+    let out = PathBuf::from(String::from_utf8(exported.stdout).unwrap().trim());
+    server.kill();
+    let imported = command(new.path(), &["import", out.to_str().unwrap()]).await;
+    assert!(imported.status.success(), "{imported:?}");
+    let server = Server::start(new.path());
+    assert_eq!(town.asked(&server).await, before);
+    let cellar = Thing { mqtt: server.mqtt, ..town.cellar.clone() };
+    cellar.connect().await.report(json!({"battery_pct": 54})).await;
+    server.kill();
+    let again = command(new.path(), &["export", "--to", "again"]).await;
+    assert!(again.status.success(), "a store that stands still: {again:?}");
+    let csv = format!("history/{}.csv", town.cellar.id);
+    let lines = |file: PathBuf| fs::read_to_string(file).unwrap().lines().count();
+    assert_eq!(lines(out.join(&csv)), 1 + 100 + 1);
+    assert_eq!(lines(new.path().join("again").join(&csv)), 1 + 100 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_is_not_whole_is_refused_with_the_line_at_fault() {
+    let (folder, new) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let server = Server::start(folder.path());
+    let town = Town::build(&server).await;
+    server.kill();
+    let exported = command(folder.path(), &["export", "--to", "out"]).await;
+    assert!(exported.status.success(), "{exported:?}");
+    let house = folder.path().join("out/house.jsonl");
+    let csv = folder.path().join(format!("out/history/{}.csv", town.cellar.id));
+    let break_up = async |file: &Path, broken: &dyn Fn(&str) -> String, words: &str| {
+        let whole = fs::read_to_string(file).unwrap();
+        fs::write(file, broken(&whole)).unwrap();
+        let out = folder.path().join("out");
+        let refused = command(new.path(), &["import", out.to_str().unwrap()]).await;
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(said(&refused).contains(words), "{words}: {}", said(&refused));
+        assert!(!new.path().join("data/control").exists(), "nothing was imported");
+        fs::write(file, whole).unwrap();
+    };
+    let without_end = |text: &str| text[..text.trim_end().rfind('\n').unwrap() + 1].to_owned();
+    break_up(&house, &without_end, "its end is missing").await;
+    break_up(&house, &|text| text.replace("\"format\":1", "\"format\":9"), "form 9").await;
+    break_up(&house, &|text| text.replacen("\"user\"", "\"robot\"", 1), "house.jsonl:2").await;
+    break_up(&csv, &|text| text.replace(",0,", ",x,"), ".csv:2").await;
+    break_up(&csv, &|text| text.replacen("step_s", "step", 1), ".csv:1").await;
+}
