@@ -139,7 +139,8 @@ async fn town() {
         totals.log_bytes as f64 / readings
     );
     let copy = tempfile::tempdir().unwrap();
-    house.stats.snapshot(copy.path().to_owned()).await.unwrap();
+    house.stats.settle().await;
+    house.stats.snapshot(copy.path()).unwrap();
     house.close().await;
     let (started, cpu) = (Instant::now(), cpu_s());
     let house = open(copy.path(), config).await;

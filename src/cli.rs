@@ -1,7 +1,13 @@
 //! The command line.
 
+pub mod backup;
 pub mod demo;
+pub mod export;
 pub mod gateway;
+pub mod import;
+pub mod operator;
+pub mod portable;
+pub mod restore;
 pub mod serve;
 pub mod simulate;
 pub mod town;
@@ -49,6 +55,14 @@ enum Command {
     User(user::User),
     /// Fills an empty store with accounts and devices for load tests.
     Town(town::Town),
+    /// Copies everything that must survive, whether the server runs or not; prints the folder.
+    Backup(backup::Backup),
+    /// Restores a backup into a store that is missing or empty.
+    Restore(restore::Restore),
+    /// Writes everything as JSON lines and CSV, for people and other programs to read.
+    Export(export::Export),
+    /// Reads an export into a store that is missing or empty.
+    Import(import::Import),
     /// Carries a board that only has a serial line to the server.
     Gateway(gateway::Gateway),
     /// Connects simulated devices to a server, until it is stopped.
@@ -74,6 +88,10 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(&args.common),
         Command::User(user) => user.run(&args.common),
         Command::Town(town) => town.run(&args.common),
+        Command::Backup(backup) => backup.run(&args.common),
+        Command::Restore(restore) => restore.run(&args.common),
+        Command::Export(export) => export.run(&args.common),
+        Command::Import(import) => import.run(&args.common),
         Command::Gateway(gateway) => gateway.run(&args.common),
         Command::Simulate(simulate) => simulate.run(),
         Command::CheckConfig => check_config(&args.common),

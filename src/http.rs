@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod assets;
 pub mod auth;
+pub mod backup;
 pub mod byte_stream;
 pub mod certificates;
 pub mod devices;
@@ -62,6 +63,8 @@ pub struct HttpFloor {
     pub store: Store,
     /// Where history is kept.
     pub stats: StatsHandle,
+    /// The turn to make a backup.
+    pub backups: Arc<Semaphore>,
     /// Turns for downloads of history.
     pub downloads: Arc<Semaphore>,
     /// What the operator decided.
@@ -145,6 +148,8 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(floor.clone(), in_time))
+        // A backup takes as long as it takes.
+        .route("/admin/backup", post(backup::make))
         .layer(from_fn_with_state(floor.clone(), paced))
         .layer(from_fn(secured))
         .with_state(floor)

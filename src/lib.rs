@@ -19,6 +19,7 @@ pub mod spaces;
 pub mod device;
 pub mod devices;
 
+pub mod backup;
 pub mod stats;
 pub mod store;
 

@@ -23,11 +23,13 @@ mod engine;
 mod folder;
 mod generation;
 mod handle;
+mod import;
 mod open;
 mod query;
 mod rollup;
 mod seal;
 mod segment;
+mod stopped;
 pub mod svg;
 mod totals;
 mod varint;
@@ -38,6 +40,8 @@ use std::sync::Arc;
 
 pub use self::actor::StatsMsg;
 pub use self::handle::{Clock, StatsHandle};
+pub use self::import::NewHistory;
+pub use self::stopped::{Kept, StoppedHistory};
 pub use self::totals::Totals;
 
 /// The most that a reading's own time may differ from the server's.

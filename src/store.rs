@@ -11,6 +11,7 @@ pub mod actor;
 pub mod certificates;
 pub mod credentials;
 pub mod devices;
+pub mod image;
 pub mod invitations;
 pub mod key;
 pub mod mqtt;
@@ -37,6 +38,9 @@ pub use record::{BadRecord, Record};
 pub use secret::{Secret, SecretHash};
 pub use writer::Writer;
 use writer::{Disk, Engine, Failure, Files, Folder, Limits, LogError, Shared};
+
+/// The folder in a store's folder in which it lies while it is being restored.
+pub const RESTORING: &str = "restoring";
 
 /// Most rows in one page.
 pub const PAGE_ROWS_MAX: usize = 1024;
@@ -189,6 +193,10 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; it is worded for the operator.
     pub fn open(path: &Path) -> Result<(Self, Writer), OpenError> {
+        if path.join(RESTORING).exists() {
+            let reason = "a restore into it was not finished: empty the folder and restore again";
+            return Err(OpenError::Disk { path: path.into(), reason: reason.into() });
+        }
         Self::open_with(path, Limits::DEFAULT)
     }
 

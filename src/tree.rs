@@ -276,7 +276,9 @@ fn sessions(config: &Config, devices: &Devices, spaces: &Spaces, store: &Store) 
     Sessions::new(directory, config.limits.call_ms_max * 2)
 }
 
-fn stats_config(config: &Config) -> StatsConfig {
+/// What the configuration says about history.
+#[must_use]
+pub fn stats_config(config: &Config) -> StatsConfig {
     let stats = &config.stats;
     let retention = |raw_days, minute_days, hour_days: u32| Retention {
         raw_days,

@@ -20,12 +20,14 @@ const FLOORS: [&[&str]; 7] = [
     &["mqtt", "http", "listener"],
     &["sessions", "session", "spaces", "space"],
     &["devices", "device"],
-    &["stats", "store"],
+    &["backup", "stats", "store"],
     &["codec", "kind", "model", "config", "observe", "host", "supervision", "throttle"],
 ];
 
 /// Rooms of one floor that belong together: a plural and its singular, and the words.
-const NEIGHBOURS: [(&str, &str); 13] = [
+const NEIGHBOURS: &[(&str, &str)] = &[
+    ("backup", "stats"),
+    ("backup", "store"),
     ("sessions", "session"),
     ("devices", "device"),
     ("spaces", "space"),

@@ -10,6 +10,7 @@ use crate::store::{self, Batch, Store};
 use crate::supervision::{Ended, quiet_panics};
 use crate::tree::{House, Sockets};
 
+use super::operator::Post;
 use super::{Common, check_certificate, load_kinds, print};
 
 /// Runs the server until it is told to stop.
@@ -35,7 +36,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     quiet_panics();
     let sockets = Sockets::bind(&config).await?;
     let deadline = config.drain.deadline_s;
+    let data = config.store.path.clone();
     let house = Box::pin(open(config, sockets)).await?;
+    let _post = Post::put_up(&data, &house)?;
     let mqtts = house.mqtts.map(|mqtts| format!(" mqtts={mqtts}")).unwrap_or_default();
     print(&format!("ready http={} mqtt={}{mqtts}", house.http, house.mqtt));
     let ended = tokio::select! {

@@ -172,6 +172,11 @@ sections! {
         downloads_max: usize = count(1..=1_024),
         kind_days: Vec<KindDays> = kind_days(),
     }
+    /// Copies of everything that must survive.
+    backup: Backup {
+        path: PathBuf = path(),
+        kept_max: usize = count(1..=100_000),
+    }
     /// How much there may be of everything.
     limits: Limits {
         devices_max: usize = count(1..=1_000_000),

@@ -3,7 +3,9 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, certificates, devices, grants, health, history, kinds, programs, stats};
+use super::{
+    admin, auth, backup, certificates, devices, grants, health, history, kinds, programs, stats,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,6 +53,7 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         admin::tree,
         admin::kill,
         stats::fleet,
+        backup::make,
     )
 )]
 struct Document;

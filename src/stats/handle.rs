@@ -1,7 +1,7 @@
 //! The door of the history: a handle that any task may hold, and that outlives every restart of
 //! the process behind it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -159,13 +159,13 @@ impl StatsHandle {
 
     /// Copies the history as it is now into an empty folder, for a backup; it goes on meanwhile.
     /// Files that never change are hard links where that is possible. A server that is started
-    /// on the copy answers the same questions.
+    /// on the copy answers the same questions. It blocks; [`Self::settle`] before it, so that all
+    /// that was recorded is in.
     ///
     /// # Errors
     /// As [`Self::query`]; the copy is incomplete then.
-    pub async fn snapshot(&self, to: PathBuf) -> Result<(), StatsError> {
-        self.settle().await;
-        self.ask(move |engine| Ok(engine.snapshot(&to)?)).await
+    pub fn snapshot(&self, to: &Path) -> Result<(), StatsError> {
+        Ok(self.house.engine()?.snapshot(to)?)
     }
 
     /// Does at once, and without a rest, what is otherwise done in the background when it is due:

@@ -92,15 +92,16 @@ impl Merge {
 }
 
 /// The files of a unit being written: one for each tier and retention that has data.
-struct Draft<'a> {
-    dir: &'a Path,
+pub(super) struct Draft {
+    dir: PathBuf,
     opened_ms: i64,
     writers: Vec<(Tier, u8, SegmentWriter, Option<SeriesKey>)>,
 }
 
-impl<'a> Draft<'a> {
-    const fn new(dir: &'a Path, opened_ms: i64) -> Self {
-        Self { dir, opened_ms, writers: Vec::new() }
+impl Draft {
+    /// Begins a unit in the empty folder `dir`.
+    pub(super) fn new(dir: &Path, opened_ms: i64) -> Self {
+        Self { dir: dir.to_owned(), opened_ms, writers: Vec::new() }
     }
 
     fn chunk(
@@ -129,7 +130,8 @@ impl<'a> Draft<'a> {
         writer.chunk(bytes, times.0, times.1)
     }
 
-    fn buckets(
+    /// Adds buckets of a series, which must not come before the one added last.
+    pub(super) fn buckets(
         &mut self,
         tier: Tier,
         series: &SeriesKey,
@@ -148,7 +150,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether anything was written.
-    fn finish(self) -> io::Result<bool> {
+    pub(super) fn finish(self) -> io::Result<bool> {
         let mut any = false;
         for (.., writer, _) in self.writers {
             any |= writer.finish()?.is_some();
@@ -201,11 +203,12 @@ pub(super) fn seal_day<'a>(
     draft.finish()
 }
 
-fn seal_series(
+/// Adds readings of a series, each with its digits, and their minutes and hours.
+pub(super) fn seal_series(
     series: &SeriesKey,
     samples: &mut Vec<(u8, Sample)>,
     keeps: Retention,
-    draft: &mut Draft<'_>,
+    draft: &mut Draft,
 ) -> io::Result<()> {
     in_order(samples);
     for same in samples.chunk_by(|(a, _), (b, _)| a == b) {

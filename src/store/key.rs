@@ -63,7 +63,8 @@ pub enum Table {
     Part = 255,
 }
 
-const TABLES: &[Table] = &[
+/// All of them.
+pub const TABLES: &[Table] = &[
     Table::Meta,
     Table::User,
     Table::UserName,

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::batch::{Batch, Written};
+use super::image::{ImageError, Notes};
 use super::key::Key;
 use super::queue::{GROUP_PACE, Job, Queue, Turn};
 use super::{CommitError, Figures, ReadError};
@@ -39,7 +40,7 @@ use log::Log;
 pub(super) use log::{Files, Folder, LogError};
 #[cfg(test)]
 pub(super) use memory::{Fault, Memory};
-use parts::Row;
+pub(super) use parts::Row;
 use watch::Watch;
 
 /// How often a broken store is tried again.
@@ -118,6 +119,20 @@ impl Shared {
         let done = work(&*self.books().engine);
         *self.engine_since() = None;
         done
+    }
+
+    /// From now on what is written is noted; false if it is already.
+    pub(super) fn begin_notes(&self) -> bool {
+        let mut books = self.books_mut();
+        let first = books.notes.is_none();
+        books.notes.get_or_insert_default();
+        first
+    }
+
+    /// What was written since.
+    pub(super) fn end_notes(&self) -> Result<Vec<Arc<[Row]>>, ImageError> {
+        let lost = || ImageError::Store("it failed meanwhile".into());
+        self.books_mut().notes.take().ok_or_else(lost)?.groups()
     }
 
     pub(super) fn refused(&self, batches: usize) {
@@ -309,8 +324,15 @@ impl Writer {
             Ok(()) => {
                 books.overlay.put(rows);
                 books.in_flight = Arc::default();
+                if let Some(notes) = &mut books.notes {
+                    notes.group(&rows);
+                }
             }
-            Err(Failure(reason)) => books.broken = Some(reason.clone()),
+            Err(Failure(reason)) => {
+                books.broken = Some(reason.clone());
+                // Nobody knows what of it will be there.
+                books.notes = None;
+            }
         }
         kept
     }

@@ -242,6 +242,7 @@ impl HttpDoor {
                     spaces: inside.spaces,
                     store: inside.store,
                     stats: inside.stats,
+                    backups: Arc::new(Semaphore::new(1)),
                     downloads: Arc::new(Semaphore::new(inside.config.stats.downloads_max)),
                     sockets: tasks.clone(),
                     house: inside.view,

@@ -150,6 +150,82 @@ async fn a_question_that_makes_no_sense_says_why() {
     }
 }
 
+#[tokio::test]
+async fn a_reading_has_its_own_time_within_a_day_and_the_servers_beyond() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let cellar = bob.add("thermometer", "cellar").await;
+    let link = cellar.connect().await;
+    let (began_ms, hour_ms) = (now_ms(), 3_600_000);
+    for (value, hours) in [(1, -23), (2, -25), (3, 23), (4, 25), (5, -400_000)] {
+        let reading = json!({"temperature_c": value, "ts": began_ms + hours * hour_ms});
+        link.publish("telemetry", reading.to_string().as_bytes()).await;
+        let kept = u64::try_from(value).unwrap();
+        until(|| async { (open.house.stats.totals().readings >= kept).then_some(()) }).await;
+    }
+    let (from, to) = (began_ms - 30 * hour_ms, began_ms + 30 * hour_ms);
+    let path = format!("/devices/{}/history?property=temperature_c&step=0", cellar.id);
+    let answer = bob.ask("GET", &format!("{path}&from={from}&to={to}"), None).await.json();
+    let points = answer["points"].as_array().unwrap();
+    let values: Vec<f64> = points.iter().map(|point| point["value"].as_f64().unwrap()).collect();
+    assert_eq!(values, [1.0, 2.0, 4.0, 5.0, 3.0], "{answer}");
+    assert_eq!(points[0]["t"], began_ms - 23 * hour_ms);
+    assert!(points[1]["t"].as_i64() >= Some(began_ms));
+}
+
+#[tokio::test]
+async fn a_history_whose_disk_refuses_costs_readings_that_are_counted_and_nothing_else() {
+    let folder = tempfile::TempDir::new().unwrap();
+    // Where history wants a folder there is a file: no write will ever succeed.
+    std::fs::write(folder.path().join("history"), b"").unwrap();
+    let open = Open::within(folder, &[("STATS__QUEUE_READINGS_MAX", "1024")]).await;
+    let bob = open.person("bob").await;
+    let meter = bob.add("counter", "meter").await;
+    let mut link = meter.connect().await;
+    for count in 1..=1_100 {
+        let said = json!({ "count": count }).to_string();
+        link.publish("telemetry", said.as_bytes()).await;
+    }
+    link.report(json!({"count": 7})).await;
+    assert_eq!(bob.want(&meter, json!({"preset": 5})).await.status, 200);
+    assert_eq!(link.set().await, json!({"preset": 5}));
+    assert_eq!(bob.see(&meter).await["reported"]["count"], 7);
+    let totals = open.house.stats.totals();
+    assert!(totals.dropped_queue + totals.dropped_disk > 0 && totals.readings == 0, "{totals:?}");
+    assert!(open.metric("hearth_stats_dropped_total{reason=\"queue\"}").await > 0.0);
+    let path = format!("/devices/{}/history?property=count", meter.id);
+    assert_eq!(bob.ask("GET", &path, None).await.status, 503);
+}
+
+#[tokio::test]
+async fn a_kind_is_kept_for_the_times_that_the_configuration_gives_it() {
+    let days = ("STATS__KIND_DAYS", "thermometer=1/2/3");
+    let open = Open::with(&[days]).await;
+    let bob = open.person("bob").await;
+    let cellar = thermometer(&open, &bob, 1).await;
+    assert_eq!(open.house.stats.retention_of("thermometer"), 1);
+    assert_eq!(open.house.stats.retention_of("light"), 0);
+    // Three days ago there are no minutes any more, so the answer is in hours.
+    let (from, to) = (now_ms() - 72 * 3_600_000, now_ms());
+    let path = format!("/devices/{}/history?property=temperature_c&step=60", cellar.id);
+    let answer = bob.ask("GET", &format!("{path}&from={from}&to={to}"), None).await.json();
+    assert_eq!((&answer["step"], answer["points"].as_array().unwrap().len()), (&json!(3_600), 1));
+}
+
+#[test]
+fn a_kind_that_nobody_knows_has_no_times() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let checked = crate::process::hearth(folder.path())
+        .arg("check-config")
+        .env("HEARTH__STATS__KIND_DAYS", "toaster=1/2/3")
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(checked.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(said.contains("stats.kind_days: there is no kind toaster"), "{said}");
+}
+
 /// The counts of a meter, each once: from history what is not after `until_ms`, live what is.
 fn told(history: &Json, deltas: &[Json], until_ms: i64) -> Vec<f64> {
     let before = history["points"].as_array().unwrap().iter();

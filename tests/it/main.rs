@@ -16,6 +16,7 @@
 
 mod account;
 mod admin;
+mod backup;
 mod bad_mqtt;
 mod bad_rest;
 mod bad_socket;

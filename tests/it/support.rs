@@ -66,7 +66,11 @@ impl Open {
     }
 
     pub async fn with(more: &[(&str, &str)]) -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::within(TempDir::new().unwrap(), more).await
+    }
+
+    /// The same in a folder that has something in it.
+    pub async fn within(folder: TempDir, more: &[(&str, &str)]) -> Self {
         let config = config(&folder, more);
         let sockets = Sockets::bind(&config).await.unwrap();
         let kinds = Kinds::load([]).unwrap();

@@ -14,7 +14,7 @@ use crate::model::{DeviceId, UserId};
 use crate::observe::{LogLine, log_tail, metrics};
 use crate::sessions::Sessions;
 use crate::spaces::Spaces;
-use crate::store::{self, Store, accounts};
+use crate::store::{self, SecretHash, Store, accounts};
 use crate::supervision::{ChildInfo, ChildStatus, RoomView, Roster, Tasks};
 
 use super::pace::Pace;
@@ -43,6 +43,7 @@ struct Inner {
     doors: OnceLock<Vec<(&'static str, Connections)>>,
     pace: Mutex<Pace>,
     room_killed: Mutex<Option<Instant>>,
+    operator: OnceLock<SecretHash>,
 }
 
 /// Why an actor was not killed.
@@ -164,6 +165,17 @@ impl HouseView {
     /// The doors whose connections are counted.
     pub fn opens(&self, doors: Vec<(&'static str, Connections)>) {
         drop(self.inner.doors.set(doors));
+    }
+
+    /// Whoever knows this secret is at the machine, and may do what its operator may.
+    pub fn admits(&self, operator: SecretHash) {
+        self.inner.operator.get_or_init(|| operator);
+    }
+
+    /// Whether a token is the operator's.
+    #[must_use]
+    pub fn is_operator(&self, token: &str) -> bool {
+        self.inner.operator.get().is_some_and(|operator| operator.verifies(token))
     }
 
     /// The doors close.

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::stats::{Bucket, Point, Resolution};
+use crate::stats::{Bucket, NewHistory, Point, Resolution, StoppedHistory};
 
 /// 2026-11-23, 00:00 UTC.
 const MIDNIGHT_MS: i64 = 1_795_392_000_000;
@@ -284,4 +284,62 @@ fn a_clock_set_back_or_forward_loses_nothing() {
     kitchen.restart();
     let hours = kitchen.buckets(1, MIDNIGHT_MS - 500 * DAY_MS, HOUR_MS);
     assert_eq!(hours.iter().map(|hour| hour.count).sum::<u64>(), 5 * 18);
+}
+
+#[test]
+fn what_is_brought_out_of_one_history_and_into_another_is_the_same() {
+    let mut kitchen = Kitchen::new();
+    // Long enough for hours alone, minutes, and readings: 100, 30 and the last 7 days.
+    for _ in 0..100 {
+        kitchen.live(61);
+        kitchen.now_ms += DAY_MS - 61 * MINUTE_MS;
+        kitchen.take(&[]);
+        kitchen.engine.do_chores(kitchen.now_ms, &|_| false);
+        kitchen.engine.do_chores(kitchen.now_ms, &|_| false);
+    }
+    kitchen.live(90);
+    let hours = kitchen.buckets(1, MIDNIGHT_MS, HOUR_MS);
+    let minutes = kitchen.buckets(1, kitchen.now_ms - 80 * DAY_MS, MINUTE_MS);
+    let points = kitchen.points(1, kitchen.now_ms - 6 * DAY_MS);
+    let (from, now_ms) = (kitchen.dir.path().to_owned(), kitchen.now_ms);
+    let old = StoppedHistory::open(&from, config(), now_ms).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let mut new = NewHistory::begin(to.path(), &config(), now_ms).unwrap();
+    for property in old.properties(1).unwrap() {
+        let mut parts = Vec::new();
+        let keep = |part| Ok::<(), StatsError>(parts.push(part));
+        old.all(1, &property, "cooker", keep).unwrap();
+        new.series(1, &property, "cooker", 2, &parts).unwrap();
+    }
+    new.finish().unwrap();
+    kitchen.engine = open(to.path(), now_ms);
+    assert_eq!(kitchen.points(1, now_ms - 6 * DAY_MS), points);
+    for (step_ms, from_ms, old) in
+        [(HOUR_MS, MIDNIGHT_MS, hours), (MINUTE_MS, now_ms - 80 * DAY_MS, minutes)]
+    {
+        let new = kitchen.buckets(1, from_ms, step_ms);
+        assert_eq!(old.len(), new.len());
+        for (old, new) in old.iter().zip(&new) {
+            assert_eq!((old.t_ms, old.count), (new.t_ms, new.count));
+            assert!((old.mean - new.mean).abs() < 1e-9, "{old:?} {new:?}");
+            assert!((old.min, old.max, old.last) == (new.min, new.max, new.last));
+        }
+    }
+}
+
+#[test]
+fn the_day_on_which_clocks_are_set_back_has_twenty_five_hours() {
+    let mut kitchen = Kitchen::new();
+    // 2026-10-25 in Berlin: the hour from two to three is there twice.
+    kitchen.now_ms = 1_792_879_200_000;
+    let (from_ms, berlin) = (kitchen.now_ms, jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+    let midnight = |t_ms| {
+        let time = berlin.to_datetime(jiff::Timestamp::from_millisecond(t_ms).unwrap());
+        (time.day(), time.hour(), time.minute())
+    };
+    kitchen.live(25 * 60);
+    assert_eq!((midnight(from_ms), midnight(kitchen.now_ms)), ((25, 0, 0), (26, 0, 0)));
+    let hours = kitchen.buckets(1, from_ms, HOUR_MS);
+    let whole: Vec<(i64, u64)> = hours.iter().map(|hour| (hour.t_ms, hour.count)).collect();
+    assert_eq!(whole, (0..25).map(|i| (from_ms + i * HOUR_MS, 360)).collect::<Vec<_>>());
 }

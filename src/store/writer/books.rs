@@ -7,6 +7,7 @@ use super::overlay::{Overlay, merge};
 use super::parts::{self, Row};
 use crate::store::ReadError;
 use crate::store::batch::Written;
+use crate::store::image::Notes;
 use crate::store::key::Key;
 
 /// The engine, and what is known about its health.
@@ -17,11 +18,14 @@ pub(crate) struct Books {
     pub(super) in_flight: Arc<[Row]>,
     /// Why nothing can be written, while that is so. The rows in flight are then in doubt.
     pub(super) broken: Option<String>,
+    /// What was written since somebody began to make an image, while somebody does.
+    pub(super) notes: Option<Notes>,
 }
 
 impl Books {
     pub(super) fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine, overlay: Overlay::default(), in_flight: Arc::default(), broken: None }
+        let (overlay, in_flight) = (Overlay::default(), Arc::default());
+        Self { engine, overlay, in_flight, broken: None, notes: None }
     }
 
     /// The engine, without what waits for a checkpoint.
@@ -44,6 +48,19 @@ impl Books {
         match self.overlay.get(key) {
             Some(written) => Ok(written.clone()),
             None => self.engine.get(key),
+        }
+    }
+
+    /// A page of rows as the parts lay them out; none may be in doubt.
+    pub(crate) fn sure_rows(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Vec<u8>)>, Failure> {
+        match &self.broken {
+            Some(reason) => Err(Failure(reason.clone())),
+            None => self.rows(prefix, after, limit),
         }
     }
 

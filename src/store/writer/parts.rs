@@ -20,7 +20,7 @@ const SPREAD: u8 = 1;
 const HEAD_BYTES: usize = 1 + 2 + 4;
 
 /// A row as it lies in the engine.
-pub(super) type Row = (Key, Written);
+pub(in crate::store) type Row = (Key, Written);
 
 fn part_key(key: &Key, index: u16) -> Key {
     Key::new(Table::Part).raw(key.as_bytes()).raw(&index.to_be_bytes())
