@@ -27,7 +27,7 @@ use arguments::Arguments;
 use scene::Scene;
 
 const HELP: &str = "hearth-load COMMAND [--option value]...
-  idle      --role client|device|tab --count N          bytes per idle connection
+  idle      --role client|housemate|device|tab --count N    bytes per idle connection
   storm     --role client|device|tab --count N          connects per second, CPU of each
   pairs     --role client|device --pairs N --rate R --qos Q    steady rate: latency, CPU
   tabs      --direction down|up --pairs N --rate R      the same, device to tab or tab to device

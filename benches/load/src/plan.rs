@@ -115,6 +115,11 @@ impl Resident {
         }
     }
 
+    /// The same client, with this resident's credentials: in his topic space.
+    pub(crate) fn lets_in(&self, client: Plan) -> Plan {
+        Plan { user: self.client.clone(), password: self.client_secret.clone(), ..client }
+    }
+
     /// A browser tab of the user that watches the device.
     pub(crate) fn tab(&self, speech: Speech, watches: bool) -> Plan {
         let filter = (watches && speech != Speech::Json).then(|| (self.state_topic(), 0));

@@ -19,6 +19,9 @@ pub(crate) enum Work {
     Closed,
 }
 
+/// Clients that share one user's topic space, where they do.
+const HOUSEMATES: usize = 100;
+
 /// What a worker has to do.
 pub(crate) struct Scene {
     pub(crate) work: Work,
@@ -96,16 +99,18 @@ impl Scene {
     /// Connections of one kind, with one subscription each unless they storm.
     fn cast_alone(&mut self, arguments: &Arguments, mine: &[&Resident]) -> io::Result<()> {
         let subscribes = self.work == Work::Idle;
-        let plan = |resident: &&Resident| match arguments.text("role") {
-            "client" => {
+        let plan = |(index, resident): (usize, &&Resident)| match arguments.text("role") {
+            role @ ("client" | "housemate") => {
                 let topic = subscribes.then(|| (resident.pair_topic(), 0));
-                Ok(resident.space_client("s", topic))
+                let own = resident.space_client("s", topic);
+                let host = mine.get(index - index % HOUSEMATES).filter(|_| role == "housemate");
+                Ok(host.map_or(own.clone(), |host| host.lets_in(own)))
             }
             "device" => Ok(resident.device_link(subscribes.then_some(0))),
             "tab" => Ok(resident.tab(tab_speech(arguments), subscribes)),
             other => Err(io::Error::other(format!("--role cannot be {other:?}"))),
         };
-        self.plans = mine.iter().map(plan).collect::<io::Result<_>>()?;
+        self.plans = mine.iter().enumerate().map(plan).collect::<io::Result<_>>()?;
         Ok(())
     }
 
