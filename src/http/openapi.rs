@@ -3,18 +3,20 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{admin, auth, certificates, devices, grants, health, history, kinds, programs, stats};
+use super::{
+    admin, audit, auth, certificates, devices, grants, health, history, kinds, programs, stats,
+};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Hearth", description = "Devices and people, in step."),
     paths(
-        auth::register,
-        auth::login,
-        auth::refresh,
-        auth::logout,
-        auth::me,
-        auth::ticket,
+        auth::register::register,
+        auth::logins::login,
+        auth::logins::refresh,
+        auth::logins::logout,
+        auth::register::me,
+        auth::logins::ticket,
         auth::account::logins,
         auth::account::end,
         auth::account::password,
@@ -29,6 +31,7 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         certificates::delete,
         devices::commands,
         devices::acknowledge,
+        audit::of_device,
         grants::list,
         grants::show,
         grants::put,
@@ -45,12 +48,15 @@ use super::{admin, auth, certificates, devices, grants, health, history, kinds, 
         programs::new_client,
         programs::end_client,
         kinds::list,
+        kinds::show,
+        kinds::thing_model,
         health::live,
         health::ready,
         health::metrics_text,
         admin::tree,
         admin::kill,
         stats::fleet,
+        audit::of_house,
     )
 )]
 struct Document;

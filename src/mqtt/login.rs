@@ -127,7 +127,7 @@ async fn let_in(
     }
     match known {
         Known::Device(id) => attach_device(id, connect, floor).await,
-        Known::Client(user, label) => attach_client(&user, label, connect, floor),
+        Known::Client(user, label) => attach_client(&user, label, connect, peer, floor),
     }
 }
 
@@ -222,6 +222,7 @@ fn attach_client(
     user: &User,
     label: Arc<str>,
     connect: &Connect<'_>,
+    peer: &Peer,
     floor: &MqttFloor,
 ) -> Result<(Opened, Granted), ReasonCode> {
     let will = connect.will.as_ref().map(|will| match Addressed::of(will.topic) {
@@ -266,7 +267,12 @@ fn attach_client(
         inbox,
         unwritten_bytes,
         protocol: ClientProtocol::new(connect, floor.limits),
-        caller: Caller { user: user.id, name: user.name.clone(), via: Via::Client(label) },
+        caller: Caller {
+            user: user.id,
+            name: user.name.clone(),
+            via: Via::Client(label),
+            from: Some(peer.address),
+        },
         commands: Arc::clone(&floor.commands),
         keep_alive_s: kept_alive_s(connect, floor.limits),
         bytes_max: floor.limits.packet_bytes_max,

@@ -14,6 +14,7 @@
     reason = "a test that fails may panic, and nobody reads its documentation elsewhere"
 )]
 
+mod audit;
 mod bad_mqtt;
 mod bad_rest;
 mod bad_socket;
@@ -22,6 +23,7 @@ mod durable;
 mod faults;
 mod history;
 mod kill;
+mod kinds;
 mod line;
 mod norms;
 mod people;
@@ -29,6 +31,7 @@ mod process;
 mod sharing;
 mod start_stop;
 mod stats;
+mod storm;
 mod support;
 mod tabs;
 mod tls;

@@ -39,8 +39,8 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         Err(u64::try_from(left_ms / 1_000 + 1).unwrap_or(1))
     }
 
-    /// `key` tried and failed.
-    pub fn failed(&mut self, key: &K, now_ms: i64) {
+    /// `key` tried and failed: how often in this window.
+    pub fn failed(&mut self, key: &K, now_ms: i64) -> u32 {
         let window_ms = self.window_ms;
         if self.entries.len() >= self.entries_max && !self.entries.contains_key(key) {
             self.entries.retain(|_, entry| entry.since_ms + window_ms > now_ms);
@@ -54,6 +54,7 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
             *entry = fresh;
         }
         entry.failures = entry.failures.saturating_add(1);
+        entry.failures
     }
 
     /// `key` is who it says: what it guessed before is forgiven.
