@@ -86,14 +86,24 @@ impl OpenCommands {
             .collect()
     }
 
-    /// Ends the commands whose every property is reported as asked.
+    /// Ends the commands whose every property is reported as asked. Gives the commands of which a
+    /// property is: those that have ended, and those that go on with the rest.
     pub fn settle(&mut self, reported: &Props, kind: &Kind, now_ms: i64) -> Vec<Command> {
-        self.end(now_ms, |command| {
+        let mut narrowed = Vec::new();
+        let ended = self.end(now_ms, |command| {
+            let held = command.open.len();
             command.open.retain(|name, asked| {
                 reported.get(name).is_none_or(|said| !kind.same(name, asked, said))
             });
-            command.open.is_empty().then_some((Phase::Applied, None))
-        })
+            if command.open.is_empty() {
+                return Some((Phase::Applied, None));
+            }
+            if command.open.len() < held {
+                narrowed.push(command.clone());
+            }
+            None
+        });
+        ended.into_iter().chain(narrowed).collect()
     }
 
     /// Ends the commands that ask for something which the device will not do.

@@ -46,8 +46,10 @@ impl DeviceState {
             self.changed(now_ms);
         }
         self.follow_the_device(props);
-        let ended = self.open.settle(&self.device.reported, &self.kind, now_ms);
+        let moved = self.open.settle(&self.device.reported, &self.kind, now_ms);
+        let (ended, narrowed) = moved.into_iter().partition(|command| command.phase.is_final());
         self.saving.tell_after(ended, now_ms);
+        self.saving.narrowed(narrowed, now_ms);
         self.record(props, now_ms, out);
     }
 

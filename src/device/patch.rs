@@ -110,7 +110,7 @@ impl DeviceState {
         told.push(CommandMoved::of(device.id, &command));
         open.accept(command.clone());
         let applied = open.settle(&device.reported, &self.kind, now_ms);
-        if applied.iter().all(|ended| ended.rev != command.rev) {
+        if applied.iter().all(|moved| moved.rev != command.rev) {
             rows.push(command);
         }
         for moved in superseded.into_iter().chain(applied) {

@@ -62,6 +62,15 @@ impl Saving {
         }
     }
 
+    /// Less is open of these commands: that is written with the device. Else one that is loaded
+    /// again would wait for what was done long ago, and may be different by now.
+    pub fn narrowed(&mut self, commands: Vec<Command>, now_ms: i64) {
+        if !commands.is_empty() {
+            self.rows.extend(commands);
+            self.soon(now_ms);
+        }
+    }
+
     /// Rows that may not be durable yet, oldest first. They go with every write of the device: it
     /// must not be known without them that a command's values are no longer desired.
     pub fn rows(&self) -> impl Iterator<Item = &Command> {

@@ -334,6 +334,22 @@ fn the_end_of_a_command_is_told_only_when_it_is_stored() {
 }
 
 #[test]
+fn what_is_done_of_a_command_is_stored_with_the_device() {
+    let mut bench = Bench::of("light");
+    bench.connect();
+    bench.say(r#"{"on":true}"#);
+    bench.later(2_000);
+    let change = bench.state.patch(&patch("a", json!({"on": true, "brightness": 40}), None), 0);
+    let row = change.unwrap().unwrap().rows.remove(0);
+    assert_eq!(row.open, [("brightness", 40_i64)].into_iter().collect::<Props>());
+    bench.ask("b", json!({"on": false, "brightness": 40}), None);
+    bench.say(r#"{"on":false}"#);
+    bench.later(2_000);
+    let row = bench.stored.unwrap().1.pop().unwrap();
+    assert_eq!(row.open, [("brightness", 40_i64)].into_iter().collect::<Props>());
+}
+
+#[test]
 fn a_write_that_is_tried_again_brings_no_ended_command_back() {
     let mut bench = Bench::of("light");
     bench.connect();
