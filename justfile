@@ -18,6 +18,18 @@ pictures:
 busy:
     npm --prefix tests/page run busy
 
+# 100,000 commands while actors are killed, links cut and devices misbehave: just storm 5000
+storm COMMANDS="100000":
+    HEARTH_COMMANDS={{COMMANDS}} cargo test --test it storm -- --nocapture
+
+# A million steps of sharing against a naive model: nobody sees or does what nobody gave them.
+rights STEPS="1000000":
+    HEARTH_STEPS={{STEPS}} cargo test --lib nobody_ever_sees
+
+# The estimate of pasteurisation beside Baldwin's published table.
+baldwin:
+    cargo test --lib times_agree_with_the_published_table -- --nocapture
+
 # Criterion benches.
 bench:
     cargo bench

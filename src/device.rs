@@ -5,7 +5,9 @@
 //! decide (pure), `device/actor` does.
 
 pub mod actor;
+mod alarm;
 pub mod command;
+mod converge;
 pub mod link;
 mod patch;
 pub mod saving;
@@ -17,13 +19,16 @@ pub mod watchers;
 use std::sync::{Arc, OnceLock};
 
 use crate::kind::{FieldError, Kinds};
-use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, Value};
+use crate::model::audit::Who;
+use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, UserId, Value};
 use crate::stats::{Reading, StatsHandle};
 use crate::store::Store;
+use crate::store::audit::Keep;
 use crate::supervision::Post;
 use crate::supervision::permit::Permit;
 use crate::supervision::reply::{Reply, Unanswered};
 
+pub use alarm::{AlarmMoved, AlarmStep};
 pub use link::{Attached, Link, LinkEnd, LinkId, Receipt, ToLink};
 pub use view::{Changes, View};
 pub use watchers::{WatchKey, Watcher, WatcherRef, Watchers};
@@ -49,11 +54,13 @@ pub enum DeviceMsg {
     /// Somebody changes the device; the session has checked the right.
     Patch(Box<Patch>, Answer<View>),
     /// Somebody has seen an alarm.
-    Acknowledge(Caller, Name, Answer<View>),
+    Acknowledge(Box<Caller>, Name, Answer<View>),
+    /// Somebody may not command the device any more: what that user asked and is not done ends.
+    RightLost(UserId),
     /// A new secret was stored: whoever holds the old one is out.
     SecretChanged,
-    /// The device is to be no more.
-    Delete(Answer<()>),
+    /// Somebody wants the device to be no more.
+    Delete(Box<Who>, Answer<()>),
     /// What is the device now?
     Look(Answer<View>),
     /// Somebody began to watch: tell the device as it is now.
@@ -145,7 +152,9 @@ pub enum DeviceEvent {
     Whole(Arc<View>),
     /// A command moved on.
     Command(Arc<CommandMoved>),
-    /// The device said that something happened.
+    /// An alarm began, was seen by somebody, or is over.
+    Alarm(Arc<AlarmMoved>),
+    /// The device said that something happened; `late_s` among its members tells how late.
     Happened(DeviceId, Name, Props),
     /// Something was said on the device's topics: only for its owner's topic space.
     Said(Arc<Said>),
@@ -244,6 +253,10 @@ pub struct CommandMoved {
     pub phase: Phase,
     /// Why it failed.
     pub reason: Option<Arc<str>>,
+    /// Milliseconds from its acceptance to its end.
+    pub took_ms: Option<i64>,
+    /// Seconds by which it was given up later than it should have been.
+    pub late_s: Option<i64>,
 }
 
 impl CommandMoved {
@@ -254,6 +267,8 @@ impl CommandMoved {
             reference: command.reference.clone(),
             phase: command.phase,
             reason: command.reason.clone(),
+            took_ms: command.finished_ms.map(|end_ms| end_ms.saturating_sub(command.accepted_ms)),
+            late_s: command.late_s(),
         }
     }
 }
@@ -290,6 +305,8 @@ pub struct DeviceFloor {
     pub watchers: Watchers,
     /// How much they say.
     pub tallies: tally::Tallies,
+    /// How much of the audit is kept of each device.
+    pub audit: Keep,
     /// How long an actor stays with no link and nothing in hand, in milliseconds: long enough that
     /// a device which reconnects finds it, short enough that memory follows the links.
     pub idle_ms: i64,

@@ -8,6 +8,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod byte_stream;
@@ -101,12 +102,12 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 pub fn router(floor: Arc<HttpFloor>) -> Router {
     let body_bytes_max = floor.config.http.body_bytes_max;
     Router::new()
-        .route("/auth/register", post(auth::register))
-        .route("/auth/login", post(auth::login))
-        .route("/auth/refresh", post(auth::refresh))
-        .route("/auth/logout", post(auth::logout))
-        .route("/auth/me", get(auth::me))
-        .route("/auth/ticket", post(auth::ticket))
+        .route("/auth/register", post(auth::register::register))
+        .route("/auth/login", post(auth::logins::login))
+        .route("/auth/refresh", post(auth::logins::refresh))
+        .route("/auth/logout", post(auth::logins::logout))
+        .route("/auth/me", get(auth::register::me))
+        .route("/auth/ticket", post(auth::logins::ticket))
         .route("/auth/sessions", get(auth::account::logins))
         .route("/auth/sessions/{id}", delete(auth::account::end))
         .route("/auth/password", post(auth::account::password))
@@ -120,6 +121,7 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
             get(certificates::show).put(certificates::put).delete(certificates::delete),
         )
         .route("/devices/{id}/commands", get(devices::commands))
+        .route("/devices/{id}/audit", get(audit::of_device))
         .route("/devices/{id}/alarms/{code}/acknowledge", post(devices::acknowledge))
         .route("/devices/{id}/history", get(history::history))
         .route("/devices/{id}/history.svg", get(history::picture::picture))
@@ -136,6 +138,8 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/clients/{label}", delete(programs::end_client))
         .route("/kinds", get(kinds::list))
         .route("/stats", get(stats::mine))
+        .route("/kinds/{kind}", get(kinds::show))
+        .route("/kinds/{kind}/thing-model", get(kinds::thing_model))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics_text))
@@ -143,6 +147,7 @@ pub fn router(floor: Arc<HttpFloor>) -> Router {
         .route("/admin/tree", get(admin::tree))
         .route("/admin/tree/{parent}/{name}/kill", post(admin::kill))
         .route("/admin/stats", get(stats::fleet))
+        .route("/admin/audit", get(audit::of_house))
         .route("/ws", get(socket::open))
         .route("/mqtt", get(mqtt_socket::open))
         .fallback(assets::serve)

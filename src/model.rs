@@ -2,6 +2,7 @@
 //!
 //! Nothing here does anything: no IO, no clock, no waiting. Every floor above speaks these words.
 
+pub mod audit;
 pub mod command;
 pub mod device;
 pub mod fingerprint;

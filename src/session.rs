@@ -39,7 +39,7 @@ pub type JsonText = String;
 /// What may be sent to a session actor.
 pub enum SessionMsg {
     /// A tab opened: it gets a snapshot, and everything that happens from then on.
-    TabOpened(Tab),
+    TabOpened(Box<Tab>),
     /// A tab said something; the permit holds it back while the session is behind.
     FromTab(TabId, frame::Request, Permit),
     /// A tab that was behind has read everything that was sent to it.
@@ -57,15 +57,15 @@ pub enum SessionMsg {
     /// Changes a device.
     Patch(DeviceId, Box<Patch>, Answer<(JsonText, u64)>),
     /// Somebody has seen an alarm of a device.
-    Acknowledge(DeviceId, Caller, Name, Answer<(JsonText, u64)>),
+    Acknowledge(DeviceId, Box<Caller>, Name, Answer<(JsonText, u64)>),
     /// Makes a new secret for a device; its open link is closed.
     NewSecret(DeviceId, Answer<Secret>),
     /// Deletes a device.
     Delete(DeviceId, Answer<()>),
     /// May the user do what `role` may, on this device?
     Check(DeviceId, crate::model::Role, Answer<()>),
-    /// What is inside, with no more rights than these.
-    Within(Scope, Box<SessionMsg>),
+    /// The question inside, of this caller, with no more rights than these.
+    Asked(Box<Asked>),
     /// Who was given a right on a device that still holds.
     Grants(DeviceId, Answer<Vec<(UserId, Grant)>>),
     /// Gives somebody a right on a device, or takes it away.
@@ -84,6 +84,16 @@ pub enum SessionMsg {
     Answered(TabId, bytes::Bytes),
     /// Time to look after tabs that are behind, and whether anything is in hand.
     Tick,
+}
+
+/// A question with who asks it. One that comes without is the server's own.
+pub struct Asked {
+    /// Who.
+    pub by: Caller,
+    /// The part of the user's rights that the question may use.
+    pub scope: Scope,
+    /// What is asked.
+    pub question: SessionMsg,
 }
 
 /// A device that somebody wants to make.
@@ -172,5 +182,18 @@ impl From<DeviceError> for SessionError {
             DeviceError::NotStored(why) => Self::NotStored(why),
             DeviceError::Unavailable => Self::Unavailable,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SessionMsg;
+    use crate::device::DeviceMsg;
+
+    /// A mailbox sets 32 places aside as soon as an actor starts.
+    #[test]
+    fn messages_to_actors_are_small() {
+        let (session, device) = (size_of::<SessionMsg>(), size_of::<DeviceMsg>());
+        assert!(session <= 104 && device <= 120, "{session} and {device} bytes");
     }
 }

@@ -242,7 +242,7 @@ impl Town {
         let desired = json!({"on": on, "brightness": level * 10});
         let user = UserId(u64::try_from(person).unwrap() + 1);
         let patch = Patch {
-            by: Caller { user, name: "p".into(), via: Via::Login },
+            by: Caller { user, name: "p".into(), via: Via::Login, from: None },
             reference: reference.as_str().into(),
             if_match: None,
             description: None,
@@ -286,7 +286,7 @@ impl Town {
         self.names += 1;
         let (id, now_ms) = (TabId(self.names), self.now_ms);
         let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
-        let caller = Caller { user: UserId(1), name: "p".into(), via: Via::Login };
+        let caller = Caller { user: UserId(1), name: "p".into(), via: Via::Login, from: None };
         let tab = Tab { id, login: None, caller, scope: Scope::ALL, outbox };
         let screen = Screen { id, inbox, seq: 0, devices: BTreeMap::new(), ends: BTreeMap::new() };
         let Person { session, screens } = &mut self.people[person];

@@ -340,7 +340,10 @@ fn hear(space: &mut SpaceState, event: &DeviceEvent, out: &mut Vec<SpaceEffect>,
         DeviceEvent::Whole(view) => space.device_is(view.id, &view.reported, out, now),
         DeviceEvent::Said(said) => space.device_said(said, out, now),
         DeviceEvent::Removed(id) => space.device_gone(*id),
-        DeviceEvent::Changed(..) | DeviceEvent::Command(_) | DeviceEvent::Happened(..) => {}
+        DeviceEvent::Changed(..)
+        | DeviceEvent::Command(_)
+        | DeviceEvent::Alarm(_)
+        | DeviceEvent::Happened(..) => {}
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod actor;
+pub mod audit;
 pub mod certificates;
 pub mod credentials;
 pub mod devices;
@@ -239,6 +240,16 @@ impl Store {
         self.push(Job { batch, answer, place }).map_err(Turned::away)?;
         let lost = |_| CommitError::Unknown("nobody answered".into());
         hears.await.map_err(lost)?
+    }
+
+    /// Waits until everything that was given to the store so far has ended, well or not.
+    ///
+    /// An actor that takes the place of one that was killed reads only after this: what its
+    /// predecessor had on the way would else land behind its back.
+    pub async fn settled(&self) {
+        if let Err(error) = self.commit(Batch::new()).await {
+            tracing::debug!(%error, "the store can't write now; what it has can be read");
+        }
     }
 
     /// Commits `batch` and calls `then` with the result: on the writer's thread once it is known,

@@ -93,10 +93,10 @@ impl SignIn<'_> {
         Ok(())
     }
 
-    /// It failed.
-    pub fn failed(&self, now_ms: i64) {
-        lock(&self.all.names).failed(&self.name, now_ms);
+    /// It failed: how often the name has in this window.
+    pub fn failed(&self, now_ms: i64) -> u32 {
         lock(&self.all.addresses).failed(&self.address, now_ms);
+        lock(&self.all.names).failed(&self.name, now_ms)
     }
 
     /// It succeeded: what this name failed before is forgiven.

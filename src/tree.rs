@@ -42,6 +42,7 @@ use crate::session::{self, Neighbours, SessionMsg};
 use crate::sessions::Sessions;
 use crate::spaces::Spaces;
 use crate::stats::{Retention, StatsConfig, StatsHandle};
+use crate::store::audit::Keep;
 use crate::store::{self, Store, Writer};
 use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster};
 
@@ -243,6 +244,7 @@ fn devices(config: &Config, kinds: Kinds, store: &Store, stats: &StatsHandle) ->
         store: store.clone(),
         stats: stats.clone(),
         kinds: Arc::new(kinds),
+        audit: Keep::of(&config.audit),
         watchers: Watchers::default(),
         tallies: Tallies::default(),
         idle_ms: millis(config.limits.device_idle_s),
@@ -264,6 +266,7 @@ fn sessions(config: &Config, devices: &Devices, spaces: &Spaces, store: &Store) 
         store: store.clone(),
         devices_max: config.limits.devices_max,
         tabs_max: config.http.tabs_max,
+        audit: Keep::of(&config.audit),
         idle_ms: millis(config.limits.session_idle_s),
         reconnect_in_ms: config.drain.reconnect_ms_max.as_millis().try_into().unwrap_or(u64::MAX),
     });

@@ -46,6 +46,8 @@ const NEIGHBOURS: &[(&str, &str)] = &[
 /// Files that decide: no IO, no clock, no waiting.
 const PURE: &[&str] = &[
     "device/state.rs",
+    "device/alarm.rs",
+    "device/converge.rs",
     "device/command.rs",
     "device/patch.rs",
     "device/saving.rs",

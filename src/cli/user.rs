@@ -8,9 +8,9 @@ use clap::Subcommand;
 use crate::config::Config;
 use crate::host::{now_ms, random_u64};
 use crate::http::auth::{check_new, passwords::Passwords};
+use crate::model::audit::{Action, Entry, Subject, Who};
 use crate::model::{self, UserId};
-use crate::store::accounts;
-use crate::store::{Batch, CommitError, Store, Writer};
+use crate::store::{self, Batch, CommitError, Store, Writer, accounts};
 
 use super::serve::runtime;
 use super::{Common, print, say};
@@ -65,6 +65,7 @@ impl User {
                 for family in accounts::families(store, Some(user.id), None, usize::MAX)? {
                     accounts::remove_family(&mut batch, user.id, family.id);
                 }
+                store::audit::put(&mut batch, &by_operator(&user, Action::PasswordChanged)?);
                 store.commit(batch).await?;
                 say(&format!("{name} has a new password"));
             }
@@ -106,11 +107,19 @@ pub async fn add(
     };
     let mut batch = Batch::new();
     accounts::create_user(&mut batch, &user, &hash);
+    let entry = by_operator(&user, Action::Registered)?.with("admin", admin);
+    store::audit::put(&mut batch, &entry);
     match store.commit(batch).await {
         Ok(()) => Ok(user),
         Err(CommitError::Conflict) => bail!("there is an account {name} already"),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What was done from the command line, for the audit.
+fn by_operator(user: &model::User, action: Action) -> anyhow::Result<Entry> {
+    let (subject, number) = (Subject::Account(user.id), random_u64()?);
+    Ok(Entry::new(subject, Who::Server, action, now_ms(), number).with("username", &*user.name))
 }
 
 /// Runs the store's writer beside `work`, for commands without a house.

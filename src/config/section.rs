@@ -153,6 +153,11 @@ sections! {
         clients_max: usize = count(1..=100_000),
         tokens_max: usize = count(1..=1_000),
     }
+    /// Who did what, when and from where.
+    audit: Audit {
+        rows_max: usize = count(1..=100_000),
+        days: u32 = count(1..=36_600),
+    }
     /// Kinds that an operator adds.
     kinds: Kinds {
         path: PathBuf = path(),

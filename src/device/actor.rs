@@ -7,6 +7,8 @@
 //! - Never: waits for a watcher, a link or the statistics. It waits for the store where a person
 //!   waits for the answer.
 
+mod keeping;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, Spawn
 
 use crate::host::now_ms;
 use crate::kind::Watch;
-use crate::model::{Command, Device, DeviceId};
+use crate::model::DeviceId;
+use crate::model::audit::{Action, Entry, Subject, Who};
 use crate::store::{self, Batch};
 use crate::supervision::Gauge;
 
@@ -25,6 +28,7 @@ use super::{
     Attached, DeviceError, DeviceEvent, DeviceFloor, DeviceMsg, DeviceRef, Link, LinkEnd, Patch,
     Said, ToLink, View,
 };
+use keeping::{batch, count};
 
 /// Starts the actor of device `id` under `supervisor`. It loads the device with its first message,
 /// not inside its supervisor.
@@ -71,6 +75,8 @@ struct Running {
     /// Commands since old ones were last forgotten.
     unpruned: u32,
     alarm_clock: Option<(i64, Timer)>,
+    /// Whether a write that somebody waited for may have happened or not.
+    in_doubt: bool,
 }
 
 impl Actor for DeviceActor {
@@ -94,6 +100,7 @@ impl Actor for DeviceActor {
             presence: Presence::default(),
             unpruned: 0,
             alarm_clock: None,
+            in_doubt: false,
         })
     }
 
@@ -128,14 +135,14 @@ impl Actor for DeviceActor {
 
 impl Running {
     async fn handle(&mut self, message: DeviceMsg) -> Result<(), ActorProcessingErr> {
-        if self.state.is_none() && !self.load()? {
+        let now_ms = now_ms();
+        let mut out = Effects::new();
+        if self.state.is_none() && !Box::pin(self.load(now_ms, &mut out)).await? {
             refuse(message);
             self.myself.stop(None);
             return Ok(());
         }
         let Some(state) = &mut self.state else { return Ok(()) };
-        let now_ms = now_ms();
-        let mut out = Effects::new();
         match message {
             DeviceMsg::Said(link, report, receipt) => {
                 if self.link.as_ref().is_some_and(|held| held.id == link) {
@@ -167,7 +174,7 @@ impl Running {
                 reply.send(patched);
             }
             DeviceMsg::Acknowledge(by, code, reply) => {
-                let change = state.acknowledge(&by, &code);
+                let change = state.acknowledge(&by, &code, now_ms);
                 let done = Box::pin(self.commit_and_apply(change, now_ms, &mut out)).await;
                 reply.send(done);
             }
@@ -175,9 +182,10 @@ impl Running {
             DeviceMsg::Introduce(watcher) => {
                 watcher.tell(DeviceEvent::Whole(Arc::new(state.view())));
             }
+            DeviceMsg::RightLost(user) => state.right_lost(user, now_ms, &mut out),
             DeviceMsg::SecretChanged => self.end_link(LinkEnd::Revoked, now_ms, &mut out),
-            DeviceMsg::Delete(reply) => {
-                let deleted = Box::pin(self.delete(now_ms, &mut out)).await;
+            DeviceMsg::Delete(who, reply) => {
+                let deleted = Box::pin(self.delete(*who, now_ms, &mut out)).await;
                 let gone = deleted.is_ok();
                 reply.send(deleted);
                 if gone {
@@ -189,34 +197,35 @@ impl Running {
         self.presence.set(self.link.is_some());
         self.carry_out(out);
         self.set_alarm_clock(now_ms);
+        if self.in_doubt {
+            return Err("nobody knows whether a write was kept: begin again with what was".into());
+        }
         Ok(())
     }
 
     /// Loads the device. False: there is none.
-    fn load(&mut self) -> Result<bool, ActorProcessingErr> {
+    async fn load(&mut self, now_ms: i64, out: &mut Effects) -> Result<bool, ActorProcessingErr> {
         let Shell { id, floor, .. } = &self.shell;
+        floor.store.settled().await;
         let Some(device) = store::devices::get(&floor.store, *id)? else { return Ok(false) };
         let kind = floor.kinds.get_or_plain(&device.kind);
         let open = store::devices::open_commands(&floor.store, *id)?;
         let watch = store::devices::watch(&floor.store, *id)?;
-        let state = DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms());
+        let mut state = DeviceState::new(device, open, watch, kind, floor.idle_ms, now_ms);
         floor.watchers.tell(*id, &DeviceEvent::Whole(Arc::new(state.view())));
         self.tally = floor.tallies.of(state.owner());
         self.retention = floor.stats.retention_of(&state.kind().name);
+        // A right may have ended while nobody was here to be told.
+        for user in state.askers() {
+            if !self.may_command(state.owner(), user, now_ms)? {
+                state.right_lost(user, now_ms, out);
+            }
+        }
         self.state = Some(state);
         self.prune();
+        // Actors that live for a few commands only must not all stop short of tidying.
+        self.unpruned = u32::try_from(now_ms.rem_euclid(PRUNE_EVERY.into())).unwrap_or(0);
         Ok(true)
-    }
-
-    /// Forgets commands that ended long ago. Nobody waits for it, and what fails is done next time.
-    fn prune(&self) {
-        let Shell { id, floor, .. } = &self.shell;
-        let mut batch = Batch::new();
-        match store::devices::prune_commands(&floor.store, &mut batch, *id) {
-            Ok(0) => {}
-            Ok(_) => floor.store.commit_then(batch, |_| ()),
-            Err(error) => tracing::warn!(%id, %error, "old commands stay"),
-        }
     }
 
     async fn attach(
@@ -225,11 +234,13 @@ impl Running {
         now_ms: i64,
         out: &mut Effects,
     ) -> Result<Attached, DeviceError> {
-        let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
+        let Some(state) = &self.state else { return Err(DeviceError::Gone) };
         if let Some(device) = state.to_mark() {
-            commit(&self.shell.floor, batch(&device, &Watch::default(), &[])).await?;
-            state.marked();
+            let batch = batch(&device, &Watch::default(), state.rows());
+            self.commit(batch).await?;
         }
+        let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
+        state.marked();
         if let Some(older) = self.link.replace(link.clone()) {
             close(&older, LinkEnd::TakenOver);
         }
@@ -255,35 +266,46 @@ impl Running {
         now_ms: i64,
         out: &mut Effects,
     ) -> Result<View, DeviceError> {
-        let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
         if let Some(change) = change {
-            let (device, rows) = (&change.device, &change.rows);
-            commit(&self.shell.floor, batch(device, &Watch::default(), rows)).await?;
-            let commands = u32::try_from(change.rows.len()).unwrap_or(u32::MAX);
+            let earlier = self.state.iter().flat_map(DeviceState::rows);
+            let rows = earlier.chain(&change.rows);
+            let mut batch = batch(&change.device, &Watch::default(), rows);
+            for entry in &change.audit {
+                store::audit::put(&mut batch, entry);
+            }
+            self.commit(batch).await?;
+            let written = change.rows.len().max(change.audit.len());
+            let Some(state) = &mut self.state else { return Err(DeviceError::Gone) };
             state.apply(change, now_ms, out);
-            let view = state.view();
-            self.unpruned = self.unpruned.saturating_add(commands);
+            self.unpruned = self.unpruned.saturating_add(u32::try_from(written).unwrap_or(1));
             if self.unpruned >= PRUNE_EVERY {
                 self.unpruned = 0;
                 self.prune();
+                self.tidy(now_ms);
             }
-            return Ok(view);
         }
-        Ok(state.view())
+        self.state.as_ref().map(DeviceState::view).ok_or(DeviceError::Gone)
     }
 
-    async fn delete(&mut self, now_ms: i64, out: &mut Effects) -> Result<(), DeviceError> {
-        let Shell { id, floor, .. } = &self.shell;
-        let Some(owner) = self.state.as_ref().map(DeviceState::owner) else {
-            return Err(DeviceError::Gone);
-        };
+    async fn delete(
+        &mut self,
+        who: Who,
+        now_ms: i64,
+        out: &mut Effects,
+    ) -> Result<(), DeviceError> {
+        let Some(state) = &self.state else { return Err(DeviceError::Gone) };
+        let (id, owner) = (self.shell.id, state.owner());
         let mut batch = Batch::new();
-        store::devices::remove(&floor.store, &mut batch, owner, *id).map_err(not_stored)?;
-        floor.store.commit(batch).await.map_err(not_stored)?;
+        store::devices::remove(&self.shell.floor.store, &mut batch, owner, id)
+            .map_err(not_stored)?;
+        let entry = Entry::new(Subject::Device(id), who, Action::Deleted, now_ms, 0);
+        store::audit::put(&mut batch, &entry.with("description", &*state.view().description));
+        self.commit(batch).await?;
+        let floor = &self.shell.floor;
         if let Err(error) = floor.stats.forget(id.0).await {
             tracing::warn!(%id, %error, "its history stays until it is too old");
         }
-        floor.watchers.tell(*id, &DeviceEvent::Removed(*id));
+        floor.watchers.tell(id, &DeviceEvent::Removed(id));
         self.end_link(LinkEnd::Revoked, now_ms, out);
         self.state = None;
         Ok(())
@@ -302,7 +324,12 @@ impl Running {
         let floor = &self.shell.floor;
         for effect in effects {
             match effect {
-                DeviceEffect::Tell(event) => floor.watchers.tell(self.shell.id, &event),
+                DeviceEffect::Tell(event) => {
+                    if let DeviceEvent::Command(moved) = &event {
+                        count(moved);
+                    }
+                    floor.watchers.tell(self.shell.id, &event);
+                }
                 DeviceEffect::Send(message) => self.send(message),
                 DeviceEffect::Confirm(receipt) => receipt.confirm(),
                 DeviceEffect::Record(sample) => {
@@ -310,7 +337,8 @@ impl Running {
                 }
                 DeviceEffect::Save { number, device, watch, commands } => {
                     let (myself, rev) = (self.myself.clone(), device.rev);
-                    floor.store.commit_then(batch(&device, &watch, &commands), move |done| {
+                    let batch = batch(&device, &watch, &commands);
+                    floor.store.commit_then(batch, move |done| {
                         let safe = done.is_ok();
                         if myself.cast(DeviceMsg::Saved(number, rev, safe)).is_err() {
                             tracing::debug!("a write ended after its device actor");
@@ -351,26 +379,12 @@ impl Running {
     /// The house closes, or the actor retires: the link ends, and the device is written as it is.
     async fn close(&mut self) -> Result<(), ActorProcessingErr> {
         self.end_link(LinkEnd::ShuttingDown, now_ms(), &mut Effects::new());
-        if let Some((device, watch)) = self.state.as_ref().and_then(DeviceState::unwritten) {
-            commit(&self.shell.floor, batch(device, watch, &[])).await?;
+        let Some(state) = &self.state else { return Ok(()) };
+        if let Some((device, watch)) = state.unwritten() {
+            self.shell.floor.store.commit(batch(device, watch, state.rows())).await?;
         }
         Ok(())
     }
-}
-
-/// An idle watch leaves the stored one as it is.
-fn batch(device: &Device, watch: &Watch, commands: &[Command]) -> Batch {
-    let mut batch = Batch::new();
-    store::devices::put(&mut batch, device);
-    store::devices::put_watch(&mut batch, device.id, watch);
-    for command in commands {
-        store::devices::put_command(&mut batch, device.id, command);
-    }
-    batch
-}
-
-async fn commit(floor: &DeviceFloor, batch: Batch) -> Result<(), DeviceError> {
-    floor.store.commit(batch).await.map_err(not_stored)
 }
 
 fn not_stored(error: impl std::fmt::Display) -> DeviceError {
@@ -388,12 +402,13 @@ fn refuse(message: DeviceMsg) {
         DeviceMsg::Patch(_, reply)
         | DeviceMsg::Acknowledge(_, _, reply)
         | DeviceMsg::Look(reply) => reply.send(Err(DeviceError::Gone)),
-        DeviceMsg::Delete(reply) => reply.send(Err(DeviceError::Gone)),
+        DeviceMsg::Delete(_, reply) => reply.send(Err(DeviceError::Gone)),
         DeviceMsg::Said(..)
         | DeviceMsg::Delivered(..)
         | DeviceMsg::Listens(..)
         | DeviceMsg::LinkLost(_)
         | DeviceMsg::Introduce(_)
+        | DeviceMsg::RightLost(_)
         | DeviceMsg::SecretChanged
         | DeviceMsg::Saved(..)
         | DeviceMsg::Wake => {}

@@ -6,10 +6,14 @@
 use std::sync::Arc;
 
 use crate::kind::Kind;
-use crate::model::{Command, Device, Name, Phase, Props};
+use crate::model::audit::{Action, Entry, Subject, Who};
+use crate::model::{Command, Device, DeviceId, Name, Phase, Props, UserId};
 
 /// The reason of a command whose properties were all asked for again.
 pub const SUPERSEDED: &str = "superseded";
+
+/// The reason of a command whose asker may not command the device any more.
+pub const RIGHT_LOST: &str = "the right to command the device has ended";
 
 /// The commands of a device that have not ended, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,14 +86,24 @@ impl OpenCommands {
             .collect()
     }
 
-    /// Ends the commands whose every property is reported as asked.
+    /// Ends the commands whose every property is reported as asked. Gives the commands of which a
+    /// property is: those that have ended, and those that go on with the rest.
     pub fn settle(&mut self, reported: &Props, kind: &Kind, now_ms: i64) -> Vec<Command> {
-        self.end(now_ms, |command| {
+        let mut narrowed = Vec::new();
+        let ended = self.end(now_ms, |command| {
+            let held = command.open.len();
             command.open.retain(|name, asked| {
                 reported.get(name).is_none_or(|said| !kind.same(name, asked, said))
             });
-            command.open.is_empty().then_some((Phase::Applied, None))
-        })
+            if command.open.is_empty() {
+                return Some((Phase::Applied, None));
+            }
+            if command.open.len() < held {
+                narrowed.push(command.clone());
+            }
+            None
+        });
+        ended.into_iter().chain(narrowed).collect()
     }
 
     /// Ends the commands that ask for something which the device will not do.
@@ -106,6 +120,13 @@ impl OpenCommands {
         self.end(now_ms, |command| {
             let late = command.expires_ms.is_some_and(|end| end <= now_ms);
             late.then_some((Phase::Expired, None))
+        })
+    }
+
+    /// Ends the commands of a user who may not command the device any more.
+    pub fn cancel(&mut self, user: UserId, now_ms: i64) -> Vec<Command> {
+        self.end(now_ms, |command| {
+            (command.by.user == user).then(|| (Phase::Failed, Some(RIGHT_LOST.into())))
         })
     }
 
@@ -134,4 +155,37 @@ pub fn give_up(device: &mut Device, ended: &[Command]) {
             None => drop(device.desired.remove(name)),
         }
     }
+}
+
+/// What the audit says of a command: who asked what.
+#[must_use]
+pub fn asked(device: DeviceId, command: &Command) -> Entry {
+    let who = Who::Caller(command.by.clone());
+    let number = command.rev.saturating_mul(STEPS);
+    Entry::new(Subject::Device(device), who, Action::Commanded, command.accepted_ms, number)
+        .of_command(&command.reference)
+        .with_all(&command.wanted)
+}
+
+/// Entries of the audit that one `rev` of a device may have at a time.
+pub(super) const STEPS: u64 = 4;
+
+/// What the audit says of a command that came to nothing, unless a newer one overtook it.
+#[must_use]
+pub fn came_to_nothing(device: DeviceId, command: &Command) -> Option<Entry> {
+    let reason = command.reason.as_deref();
+    let (who, action) = match command.phase {
+        Phase::Expired => (Who::Server, Action::Expired),
+        Phase::Failed if reason == Some(SUPERSEDED) => return None,
+        Phase::Failed if reason == Some(RIGHT_LOST) => (Who::Server, Action::Cancelled),
+        Phase::Failed => (Who::Device, Action::Refused),
+        Phase::Accepted | Phase::Delivered | Phase::Applied => return None,
+    };
+    let number = command.rev.saturating_mul(STEPS) + 1;
+    let entry = Entry::new(Subject::Device(device), who, action, command.finished_ms?, number)
+        .of_command(&command.reference);
+    Some(match reason {
+        Some(reason) if action == Action::Refused => entry.with("reason", reason),
+        _ => entry,
+    })
 }

@@ -2,8 +2,10 @@
 //! stored (`device/state` then applies it).
 
 use crate::kind::{FieldError, Wish};
+use crate::model::audit::{Action, Entry, Subject, Who};
 use crate::model::{Command, Name, Phase};
 
+use super::command::{STEPS, asked};
 use super::state::{Change, DeviceState};
 use super::{CommandMoved, DeviceError, Patch};
 
@@ -19,12 +21,7 @@ impl DeviceState {
             return Err(DeviceError::Stale { rev: self.device.rev });
         }
         let (wish, timer) = self.wish(patch)?;
-        let mut change = Change {
-            device: self.device.clone(),
-            open: self.open.clone(),
-            rows: Vec::new(),
-            told: Vec::new(),
-        };
+        let mut change = self.change();
         change.device.rev += 1;
         change.device.written_rev = change.device.rev;
         if let Some(description) = &patch.description {
@@ -40,6 +37,10 @@ impl DeviceState {
             self.command(patch, &wish, &mut change, now_ms);
         }
         let described = patch.description.is_some() || patch.room.is_some();
+        if described {
+            let number = change.device.rev.saturating_mul(STEPS) + 2;
+            change.audit.push(described_by(patch, &change, now_ms, number));
+        }
         Ok((described || timer.is_some() || !wish.is_empty()).then_some(change))
     }
 
@@ -72,7 +73,7 @@ impl DeviceState {
     }
 
     fn command(&self, patch: &Patch, wish: &Wish, change: &mut Change, now_ms: i64) {
-        let Change { device, open, rows, told } = change;
+        let Change { device, open, rows, told, audit, .. } = change;
         let names: Vec<Name> =
             wish.set.iter().map(|(name, _)| name).chain(&wish.clear).cloned().collect();
         let superseded = open.supersede(&names, now_ms);
@@ -105,10 +106,11 @@ impl DeviceState {
             finished_ms: None,
             expires_ms: ttl_s.map(|ttl_s| now_ms.saturating_add(i64::from(ttl_s) * 1_000)),
         };
+        audit.push(asked(device.id, &command));
         told.push(CommandMoved::of(device.id, &command));
         open.accept(command.clone());
         let applied = open.settle(&device.reported, &self.kind, now_ms);
-        if applied.iter().all(|ended| ended.rev != command.rev) {
+        if applied.iter().all(|moved| moved.rev != command.rev) {
             rows.push(command);
         }
         for moved in superseded.into_iter().chain(applied) {
@@ -117,5 +119,19 @@ impl DeviceState {
             }
             rows.push(moved);
         }
+    }
+}
+
+/// What the audit says of another description or room.
+fn described_by(patch: &Patch, change: &Change, now_ms: i64, number: u64) -> Entry {
+    let (subject, who) = (Subject::Device(change.device.id), Who::Caller(patch.by.clone()));
+    let mut entry = Entry::new(subject, who, Action::Described, now_ms, number);
+    if let Some(description) = &patch.description {
+        entry = entry.with("description", &**description);
+    }
+    match &patch.room {
+        Some(Some(room)) => entry.with("room", &**room),
+        Some(None) => entry.with("room", ""),
+        None => entry,
     }
 }

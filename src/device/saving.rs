@@ -6,7 +6,7 @@
 
 use crate::model::Command;
 
-use super::Receipt;
+use super::{AlarmMoved, Receipt};
 
 /// How long a report may stay unwritten, in milliseconds: one write a second bounds what the
 /// chattiest device costs the disk.
@@ -19,14 +19,17 @@ pub const WRITE_GRID_MS: i64 = 250;
 /// How long after a failed write the next is tried, in milliseconds.
 pub const RETRY_MS: i64 = 1_000;
 
-/// What waits for a write: acknowledgements, and the ends of commands, which are told only once
-/// they are durable, so that no crash can make a command end twice.
+/// What waits for a write: acknowledgements, and the ends of commands and steps of alarms, which are
+/// told only once they are durable, so that no crash can make a command end twice, or an alarm be
+/// raised again.
 #[derive(Debug, Default)]
 pub struct Waiting {
     /// Messages to acknowledge.
     pub receipts: Vec<Receipt>,
     /// Commands whose end is to be told.
     pub ended: Vec<Command>,
+    /// Alarms that began or are over.
+    pub alarms: Vec<AlarmMoved>,
 }
 
 /// The writes of one device.
@@ -59,10 +62,42 @@ impl Saving {
         }
     }
 
+    /// Less is open of these commands: that is written with the device. Else one that is loaded
+    /// again would wait for what was done long ago, and may be different by now.
+    pub fn narrowed(&mut self, commands: Vec<Command>, now_ms: i64) {
+        if !commands.is_empty() {
+            self.rows.extend(commands);
+            self.soon(now_ms);
+        }
+    }
+
+    /// Rows that may not be durable yet, oldest first. They go with every write of the device: it
+    /// must not be known without them that a command's values are no longer desired.
+    pub fn rows(&self) -> impl Iterator<Item = &Command> {
+        let under_way = self.under_way.iter().flat_map(|(_, rows, _)| rows);
+        under_way.chain(&self.rows)
+    }
+
+    /// Newer rows of these commands are durable: an older one that waits, or that must be written
+    /// again because its write failed, would bring back what is over.
+    pub fn overtaken(&mut self, newer: &[Command]) {
+        let current = |row: &Command| newer.iter().all(|newer| newer.rev != row.rev);
+        self.rows.retain(current);
+        if let Some((_, rows, _)) = &mut self.under_way {
+            rows.retain(current);
+        }
+    }
+
     /// The ends of these commands are to be told when they are durable.
     pub fn tell_after(&mut self, ended: Vec<Command>, now_ms: i64) {
         self.moved(&ended, now_ms);
         self.next.ended.extend(ended);
+    }
+
+    /// This step of an alarm is to be told when it is durable.
+    pub fn ring_after(&mut self, alarm: AlarmMoved, now_ms: i64) {
+        self.next.alarms.push(alarm);
+        self.now(now_ms);
     }
 
     /// The device waits to hear that what it said is safe. Gives the receipt back when it already
@@ -117,6 +152,7 @@ impl Saving {
         let newer = std::mem::replace(&mut self.next, waiting);
         self.next.receipts.extend(newer.receipts);
         self.next.ended.extend(newer.ended);
+        self.next.alarms.extend(newer.alarms);
         self.due_ms = Some(now_ms.saturating_add(RETRY_MS));
         Waiting::default()
     }

@@ -1,20 +1,24 @@
 //! What one device is, and what follows from each message to it. Pure.
 //!
-//! The device is the authority for `reported`, people are for `desired`; this file brings the two
-//! together and keeps everybody told. `device/command` decides what becomes of commands,
-//! `device/saving` when something is written.
+//! The device is the authority for `reported`, people are for `desired`; this file keeps everybody
+//! told. `device/converge` brings the two together, `device/command` decides what becomes of
+//! commands, `device/alarm` of alarms, `device/saving` when something is written.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::kind::{AlarmChange, Kind, Watch};
-use crate::model::{Alarm, Caller, Command, Device, Name, Props, UserId};
+use crate::kind::{Kind, Watch};
+use crate::model::audit::Entry;
+use crate::model::{Command, Device, Props, UserId};
 use crate::stats::{digits_of_step, reading_time};
 use crate::supervision::permit::Permit;
 
 use super::command::{OpenCommands, give_up};
+use super::converge::LinkState;
 use super::saving::{Saving, Waiting};
 use super::{
-    Changed, CommandMoved, DeviceEvent, LinkId, Receipt, Report, Sample, ToLink, View, problem,
+    AlarmMoved, Changed, CommandMoved, DeviceEvent, LinkId, Receipt, Report, Sample, ToLink, View,
+    problem,
 };
 
 /// How far the `rev` that people are told may run ahead of the stored one.
@@ -63,6 +67,10 @@ pub struct Change {
     pub rows: Vec<Command>,
     /// Steps of commands to tell, in order.
     pub told: Vec<CommandMoved>,
+    /// Steps of alarms to tell.
+    pub rang: Vec<AlarmMoved>,
+    /// What the audit says of it, to be stored with it.
+    pub audit: Vec<Entry>,
 }
 
 /// One device, as its actor owns it.
@@ -71,30 +79,19 @@ pub struct DeviceState {
     pub(super) device: Device,
     pub(super) kind: Arc<Kind>,
     pub(super) open: OpenCommands,
-    watch: Watch,
+    pub(super) watch: Watch,
     /// Whether the store knows that the watch wants to be woken.
-    timed: bool,
+    pub(super) timed: bool,
     shown: View,
-    link: Option<LinkState>,
-    saving: Saving,
+    pub(super) link: Option<LinkState>,
+    pub(super) saving: Saving,
     saved_rev: u64,
     /// Whether the last change waits for the store, because `rev` may not run further ahead.
     uncounted: bool,
+    /// What was due before this is late.
+    pub(super) started_ms: i64,
     idle_since_ms: i64,
     idle_ms: i64,
-}
-
-#[derive(Debug)]
-struct LinkState {
-    id: LinkId,
-    listens: bool,
-    /// The number of the `set` message on its way, and the `rev` it carries.
-    on_its_way: Option<(u64, u64)>,
-    sets: u64,
-    /// What was sent on this link: each desired value goes down a link once.
-    sent: Props,
-    /// The properties that were as desired at some time on this link.
-    agreed: Vec<Name>,
 }
 
 impl DeviceState {
@@ -129,6 +126,7 @@ impl DeviceState {
             shown,
             link: None,
             saving,
+            started_ms: now_ms,
             idle_since_ms: now_ms,
             idle_ms,
         }
@@ -146,6 +144,12 @@ impl DeviceState {
         self.device.owner
     }
 
+    /// Whose commands are open.
+    #[must_use]
+    pub fn askers(&self) -> BTreeSet<UserId> {
+        self.open.all().map(|command| command.by.user).collect()
+    }
+
     /// The device's kind.
     #[must_use]
     pub const fn kind(&self) -> &Arc<Kind> {
@@ -157,6 +161,11 @@ impl DeviceState {
     #[must_use]
     pub fn to_mark(&self) -> Option<Device> {
         (!self.device.told_ahead).then(|| Device { told_ahead: true, ..self.device.clone() })
+    }
+
+    /// Rows of commands that any write of the device must bring along.
+    pub fn rows(&self) -> impl Iterator<Item = &Command> {
+        self.saving.rows()
     }
 
     /// The device as it is to be written before its actor ends, if that is not done yet.
@@ -173,14 +182,7 @@ impl DeviceState {
     /// A connection proved to be the device. The actor has closed an older one.
     pub fn attach(&mut self, id: LinkId, now_ms: i64, out: &mut Effects) {
         self.device.last_seen_ms = Some(now_ms);
-        self.link = Some(LinkState {
-            id,
-            listens: false,
-            on_its_way: None,
-            sets: 0,
-            sent: Props::new(),
-            agreed: Vec::new(),
-        });
+        self.link = Some(LinkState::new(id));
         self.end_turn(None, now_ms, out);
     }
 
@@ -238,7 +240,12 @@ impl DeviceState {
                 self.record(&props, reading_time(now_ms, at_ms), out);
             }
             Report::Refused(refused) => self.refused(&refused, now_ms),
-            Report::Event(name, props) => {
+            Report::Event(name, mut props) => {
+                if let Some(late_s) = self.watch.late_s(&name, now_ms)
+                    && props.get("late_s").is_none()
+                {
+                    props.set("late_s".into(), late_s.into());
+                }
                 out.push(DeviceEffect::Tell(DeviceEvent::Happened(self.device.id, name, props)));
             }
             Report::Garbage(text) => self.blame(Some(text.to_string()), now_ms),
@@ -251,26 +258,24 @@ impl DeviceState {
         self.end_turn(Some(permit), now_ms, out);
     }
 
+    /// A change that changes nothing yet.
+    pub(super) fn change(&self) -> Change {
+        let (device, open) = (self.device.clone(), self.open.clone());
+        let (rows, told) = (Vec::new(), Vec::new());
+        Change { device, open, rows, told, rang: Vec::new(), audit: Vec::new() }
+    }
+
     /// A change became durable: it is so, and everybody is told.
     pub fn apply(&mut self, change: Change, now_ms: i64, out: &mut Effects) {
+        self.saving.overtaken(&change.rows);
         (self.device, self.open) = (change.device, change.open);
         self.saved_rev = self.saved_rev.max(self.device.rev);
         self.idle_since_ms = now_ms;
         self.tell_changes(None, now_ms, out);
         let told = change.told.into_iter().map(Arc::new).map(DeviceEvent::Command);
-        out.extend(told.map(DeviceEffect::Tell));
+        let rang = change.rang.into_iter().map(Arc::new).map(DeviceEvent::Alarm);
+        out.extend(told.chain(rang).map(DeviceEffect::Tell));
         self.end_turn(None, now_ms, out);
-    }
-
-    /// Somebody has seen an alarm: the device after that, to be stored and then applied. None:
-    /// there is no such alarm.
-    #[must_use]
-    pub fn acknowledge(&self, by: &Caller, code: &str) -> Option<Change> {
-        let mut device = self.device.clone();
-        let alarm = device.alarms.iter_mut().find(|alarm| *alarm.code == *code)?;
-        alarm.acknowledged_by.get_or_insert_with(|| by.name.clone());
-        device.rev += 1;
-        Some(Change { device, open: self.open.clone(), rows: Vec::new(), told: Vec::new() })
     }
 
     /// A write that [`DeviceEffect::Save`] asked for ended.
@@ -281,23 +286,37 @@ impl DeviceState {
                 self.changed(now_ms);
             }
         }
-        let Waiting { receipts, ended } = self.saving.finished(number, safe, now_ms);
+        let Waiting { receipts, ended, alarms } = self.saving.finished(number, safe, now_ms);
         out.extend(receipts.into_iter().map(DeviceEffect::Confirm));
         out.extend(ended.iter().map(|command| self.step(command)).map(DeviceEffect::Tell));
+        let alarms = alarms.into_iter().map(Arc::new).map(DeviceEvent::Alarm);
+        out.extend(alarms.map(DeviceEffect::Tell));
         self.end_turn(None, now_ms, out);
     }
 
     /// A deadline that [`Self::next_wake_ms`] gave has come.
     pub fn wake(&mut self, now_ms: i64, out: &mut Effects) {
         let late = self.open.expire(now_ms);
-        if !late.is_empty() {
-            give_up(&mut self.device, &late);
-            self.changed(now_ms);
-            self.saving.tell_after(late, now_ms);
-        }
+        self.abandon(late, now_ms);
         self.end_turn(None, now_ms, out);
         if self.is_idle() && now_ms >= self.idle_since_ms.saturating_add(self.idle_ms) {
             out.push(DeviceEffect::Retire);
+        }
+    }
+
+    /// A user may not command the device any more: what that user asked and is not done ends.
+    pub fn right_lost(&mut self, user: UserId, now_ms: i64, out: &mut Effects) {
+        let cancelled = self.open.cancel(user, now_ms);
+        self.abandon(cancelled, now_ms);
+        self.end_turn(None, now_ms, out);
+    }
+
+    /// What was asked by these commands is no longer desired.
+    fn abandon(&mut self, ended: Vec<Command>, now_ms: i64) {
+        if !ended.is_empty() {
+            give_up(&mut self.device, &ended);
+            self.changed(now_ms);
+            self.saving.tell_after(ended, now_ms);
         }
     }
 
@@ -318,57 +337,7 @@ impl DeviceState {
             && self.watch.next_check_ms().is_none()
     }
 
-    fn reported(&mut self, props: &Props, now_ms: i64, out: &mut Effects) {
-        let news = props.iter().any(|(name, said)| self.device.reported.get(name) != Some(said));
-        if news {
-            self.device.reported.merge(props);
-            self.changed(now_ms);
-        }
-        self.follow_the_device(props);
-        let ended = self.open.settle(&self.device.reported, &self.kind, now_ms);
-        self.saving.tell_after(ended, now_ms);
-        self.record(props, now_ms, out);
-    }
-
-    /// Lets `desired` follow what was changed at the device itself.
-    ///
-    /// A value that was as desired on this link and now is not, with no command open, was changed
-    /// at the device: by its button, or by its own end of a cook. And what is unsafe late is asked
-    /// once, never again by itself. Anything else that differs is still wanted, and is sent.
-    fn follow_the_device(&mut self, props: &Props) {
-        let Some(link) = self.link.as_mut() else { return };
-        for (name, said) in props {
-            let Some(wanted) = self.device.desired.get(name) else { continue };
-            let agreed = link.agreed.contains(name);
-            if self.kind.same(name, wanted, said) {
-                if !agreed {
-                    link.agreed.push(name.clone());
-                }
-            } else if !self.open.waits_for(name)
-                && (agreed || self.kind.ttl_s(name, wanted).is_some())
-            {
-                self.device.desired.set(name.clone(), said.clone());
-            }
-        }
-    }
-
-    fn refused(&mut self, refused: &[(Name, Arc<str>)], now_ms: i64) {
-        if let Some((name, reason)) = refused.first() {
-            self.blame(Some(format!("{name}: {reason}")), now_ms);
-        }
-        let ended = self.open.refuse(refused, now_ms);
-        give_up(&mut self.device, &ended);
-        for (name, _) in refused {
-            match self.device.reported.get(name) {
-                Some(said) => drop(self.device.desired.set(name.clone(), said.clone())),
-                None => drop(self.device.desired.remove(name)),
-            }
-        }
-        self.changed(now_ms);
-        self.saving.tell_after(ended, now_ms);
-    }
-
-    fn blame(&mut self, text: Option<String>, now_ms: i64) {
+    pub(super) fn blame(&mut self, text: Option<String>, now_ms: i64) {
         let Some(text) = text else { return };
         if self.device.problem.as_ref().is_none_or(|known| *known.text != *text) {
             self.device.problem = Some(problem(text, now_ms));
@@ -376,7 +345,7 @@ impl DeviceState {
         }
     }
 
-    fn record(&self, props: &Props, at_ms: i64, out: &mut Effects) {
+    pub(super) fn record(&self, props: &Props, at_ms: i64, out: &mut Effects) {
         for (name, value) in props {
             let kept = self.kind.property(name).filter(|property| property.history);
             if let (Some(property), Some(value)) = (kept, value.as_f64()) {
@@ -389,7 +358,7 @@ impl DeviceState {
 
     /// Counts a change that is told before it is written. One that would be too far ahead of what is
     /// written is counted and told when that has caught up.
-    fn changed(&mut self, now_ms: i64) {
+    pub(super) fn changed(&mut self, now_ms: i64) {
         self.uncounted = self.device.rev >= self.saved_rev.saturating_add(REV_AHEAD_MAX);
         if !self.uncounted {
             self.device.rev += 1;
@@ -413,27 +382,6 @@ impl DeviceState {
         self.converge(out);
     }
 
-    fn look_at_alarms(&mut self, now_ms: i64) {
-        let changes = self.watch.observe(&self.device, self.link.is_some(), now_ms);
-        let timed = self.watch.wake_ms().is_some();
-        if std::mem::replace(&mut self.timed, timed) != timed {
-            self.saving.soon(now_ms);
-        }
-        if changes.is_empty() {
-            return;
-        }
-        for change in changes {
-            match change {
-                AlarmChange::Raise(code) => {
-                    let alarm = Alarm { code, since_ms: now_ms, acknowledged_by: None };
-                    self.device.alarms.push(alarm);
-                }
-                AlarmChange::Clear(code) => self.device.alarms.retain(|alarm| alarm.code != code),
-            }
-        }
-        self.changed(now_ms);
-    }
-
     fn tell_changes(&mut self, permit: Option<Permit>, now_ms: i64, out: &mut Effects) {
         let Self { device, kind, link, watch, shown, .. } = self;
         if shown.rev == device.rev
@@ -447,31 +395,6 @@ impl DeviceState {
         if let Some(changed) = Changed::new(device.id, device.rev, changes) {
             out.push(DeviceEffect::Tell(DeviceEvent::Changed(Arc::new(changed), permit)));
         }
-    }
-
-    /// Sends the device, in one message, everything desired that it does not report.
-    ///
-    /// One message is on its way at a time: a slow device gets the newest wish, not every one.
-    fn converge(&mut self, out: &mut Effects) {
-        let Some(link) = self.link.as_mut() else { return };
-        if self.device.desired.is_empty() {
-            link.sent = Props::new();
-            return;
-        }
-        let lacking = self.kind.differing(&self.device.desired, &self.device.reported);
-        // What it does not lack any more may be asked of it again.
-        link.sent.retain(|name, sent| lacking.get(name) == Some(sent));
-        if !link.listens || link.on_its_way.is_some() {
-            return;
-        }
-        if lacking.iter().all(|(name, value)| link.sent.get(name) == Some(value)) {
-            return;
-        }
-        let Ok(payload) = serde_json::to_vec(&lacking) else { return };
-        link.sent.merge(&lacking);
-        link.sets += 1;
-        link.on_its_way = Some((link.sets, self.device.rev));
-        out.push(DeviceEffect::Send(ToLink::Set(payload.into(), link.sets)));
     }
 }
 

@@ -26,13 +26,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::host::now_ms;
+use crate::model::audit::Action;
 use crate::observe::metrics;
 use crate::session::TabEnd;
-use crate::store::accounts;
+use crate::store::{Batch, accounts};
 use crate::supervision::Cancel;
 
-use super::auth::caller::{self, Administrator};
+use super::auth::caller::{self, Administrator, caller};
 use super::auth::tokens::Claims;
+use super::auth::{about, note, store_fault};
 use super::error::{Problem, Query};
 use super::socket::origin_is_ours;
 use super::{Floor, HttpFloor};
@@ -150,12 +152,16 @@ fn is_signed_in(floor: &HttpFloor, claims: &Claims) -> bool {
         (status = 409, body = Problem), (status = 429, body = Problem)))]
 pub async fn kill(
     State(floor): Floor,
-    Administrator(who): Administrator,
+    Administrator(who, from): Administrator,
     Path((parent, name)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     floor.house.kill(&parent, &name)?;
     metrics().kills.inc();
     tracing::warn!(by = %who.name, family = %parent, child = %name, "killed by an administrator");
+    let entry = about(who.sub, caller(&who, from), Action::Killed)?;
+    let mut batch = Batch::new();
+    note(&floor, &mut batch, &entry.with("parent", &*parent).with("name", &*name))?;
+    floor.store.commit(batch).await.map_err(store_fault)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -12,12 +12,13 @@ use utoipa::ToSchema;
 
 use crate::device::DeviceMsg;
 use crate::kind::FieldError;
+use crate::model::audit::Action;
 use crate::model::{DeviceId, Fingerprint, Role};
 use crate::session::SessionMsg;
 use crate::store::{Batch, CommitError, certificates, devices};
 
 use super::auth::caller::SignedIn;
-use super::auth::store_fault;
+use super::auth::{note, store_fault, to_device};
 use super::devices::device_id;
 use super::error::{Body, Problem};
 use super::{Floor, HttpFloor};
@@ -62,7 +63,7 @@ pub async fn put(
         let fault = FieldError::new("fingerprint", "not_a_fingerprint", format!("{error}"));
         Problem::invalid(vec![fault])
     })?;
-    replace(&floor, id, Some(&fingerprint)).await?;
+    replace(&floor, &who, id, Some(&fingerprint)).await?;
     Ok(Json(Certificate { fingerprint: fingerprint.to_string() }))
 }
 
@@ -75,7 +76,7 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = checked(&floor, &who, &id).await?;
-    replace(&floor, id, None).await?;
+    replace(&floor, &who, id, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -83,12 +84,13 @@ pub async fn delete(
 async fn checked(floor: &HttpFloor, who: &SignedIn, id: &str) -> Result<DeviceId, Problem> {
     let id = device_id(id)?;
     let check = |reply| SessionMsg::Check(id, Role::Owner, reply);
-    floor.sessions.ask(who.0.sub, check).await?;
+    who.ask(floor, check).await?;
     Ok(id)
 }
 
 async fn replace(
     floor: &HttpFloor,
+    who: &SignedIn,
     id: DeviceId,
     new: Option<&Fingerprint>,
 ) -> Result<(), Problem> {
@@ -101,6 +103,12 @@ async fn replace(
     let mut batch = Batch::new();
     devices::expect_owned(&mut batch, device.owner, id);
     certificates::replace(&mut batch, id, old.as_ref(), new);
+    let entry = to_device(id, who.caller(), Action::CertificateChanged)?;
+    let entry = match new {
+        Some(new) => entry.with("fingerprint", &*new.to_string()),
+        None => entry,
+    };
+    note(floor, &mut batch, &entry)?;
     match store.commit(batch).await {
         Ok(()) => {
             floor.devices.tell(id, DeviceMsg::SecretChanged);

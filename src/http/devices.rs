@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::device::{Patch, Wishes};
 use crate::kind::FieldError;
-use crate::model::command::REF_CHARS_MAX;
+use crate::model::command::{REF_CHARS_MAX, TTL_S_MAX};
 use crate::model::device::{DESCRIPTION_CHARS_MAX, ROOM_CHARS_MAX};
 use crate::model::{Command, DeviceId, Role};
 use crate::session::{Created, NewDevice, SessionMsg};
@@ -27,9 +27,6 @@ use super::auth::caller::SignedIn;
 use super::auth::store_fault;
 use super::error::{Body, Problem};
 use super::{Floor, HttpFloor};
-
-/// Longest time to live of a command, in seconds: a week.
-const TTL_S_MAX: u32 = 7 * 24 * 3_600;
 
 /// A new device.
 #[derive(Deserialize, ToSchema)]
@@ -75,7 +72,7 @@ pub async fn create(
         room: asked.room.map(Into::into),
     };
     let ask = |reply| SessionMsg::Create(Box::new(new), reply);
-    let Created { id, json, secret } = floor.sessions.ask(who.0.sub, ask).await?;
+    let Created { id, json, secret } = who.ask(&floor, ask).await?;
     let body = format!(r#"{{"device":{json},"mqtt":{}}}"#, how_to_connect(&floor, id, &secret));
     let mut response = json_text(StatusCode::CREATED, body, None);
     if let Ok(location) = HeaderValue::from_str(&format!("/devices/{id}")) {
@@ -128,7 +125,7 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = device_id(&id)?;
-    floor.sessions.ask(who.0.sub, |reply| SessionMsg::Delete(id, reply)).await?;
+    who.ask(&floor, |reply| SessionMsg::Delete(id, reply)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -143,7 +140,7 @@ pub async fn new_secret(
 ) -> Result<Json<JsonValue>, Problem> {
     let id = device_id(&id)?;
     let ask = |reply| SessionMsg::NewSecret(id, reply);
-    let secret = floor.sessions.ask(who.0.sub, ask).await?;
+    let secret = who.ask(&floor, ask).await?;
     Ok(Json(json!({ "mqtt": how_to_connect(&floor, id, &secret) })))
 }
 
@@ -171,7 +168,7 @@ pub async fn acknowledge(
     who: Asker,
     Path((id, code)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (id, by) = (device_id(&id)?, who.caller.clone());
+    let (id, by) = (device_id(&id)?, Box::new(who.caller.clone()));
     let ask = |reply| SessionMsg::Acknowledge(id, by, code.into(), reply);
     let (json, rev) = who.ask(&floor, ask).await?;
     Ok(json_text(StatusCode::OK, json, Some(rev)))
@@ -190,6 +187,7 @@ fn shown(command: &Command) -> JsonValue {
         "delivered": command.delivered_ms,
         "finished": command.finished_ms,
         "expires": command.expires_ms,
+        "late_s": command.late_s(),
     })
 }
 

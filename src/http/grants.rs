@@ -77,7 +77,7 @@ pub async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Granted>>, Problem> {
     let id = device_id(&id)?;
-    let grants = floor.sessions.ask(who.0.sub, |reply| SessionMsg::Grants(id, reply)).await?;
+    let grants = who.ask(&floor, |reply| SessionMsg::Grants(id, reply)).await?;
     let mut shown = Vec::with_capacity(grants.len());
     for (user, grant) in grants {
         let user = accounts::user(&floor.store, user).map_err(store_fault)?;
@@ -96,7 +96,7 @@ pub async fn show(
     Path((id, username)): Path<(String, String)>,
 ) -> Result<Json<Granted>, Problem> {
     let id = device_id(&id)?;
-    let grants = floor.sessions.ask(who.0.sub, |reply| SessionMsg::Grants(id, reply)).await?;
+    let grants = who.ask(&floor, |reply| SessionMsg::Grants(id, reply)).await?;
     let user = user_named(&floor, &username)?.ok_or_else(Problem::not_found)?;
     let found = grants.into_iter().find(|(of, _)| *of == user.id);
     let (_, grant) = found.ok_or_else(Problem::not_found)?;
@@ -155,7 +155,7 @@ pub async fn invite(
 ) -> Result<(StatusCode, Json<Invitation>), Problem> {
     let (id, grant) = (device_id(&id)?, asked.grant());
     let ask = |reply| SessionMsg::Invite(id, grant, reply);
-    let token = floor.sessions.ask(who.0.sub, ask).await?.reveal().to_owned();
+    let token = who.ask(&floor, ask).await?.reveal().to_owned();
     let house = floor.config.http.public_url.as_deref().unwrap_or_default();
     let link = format!("{house}/#/invitations/{token}");
     Ok((StatusCode::CREATED, Json(Invitation { token, link })))
@@ -171,14 +171,14 @@ pub async fn accept(
     Path(token): Path<String>,
 ) -> Result<Response, Problem> {
     let ask = |reply| SessionMsg::Accept(token.into(), reply);
-    let (json, rev) = floor.sessions.ask(who.0.sub, ask).await?;
+    let (json, rev) = who.ask(&floor, ask).await?;
     Ok(json_text(StatusCode::OK, json, Some(rev)))
 }
 
 /// Who may not share learns that before anything about other people's names.
 async fn may_share(floor: &HttpFloor, who: &SignedIn, id: DeviceId) -> Result<(), Problem> {
     let check = |reply| SessionMsg::Check(id, Role::Owner, reply);
-    Ok(floor.sessions.ask(who.0.sub, check).await?)
+    Ok(who.ask(floor, check).await?)
 }
 
 async fn share(
@@ -190,7 +190,7 @@ async fn share(
 ) -> Result<(), Problem> {
     let sharing = Box::new(Sharing { by: who.caller(), with: user.id, grant });
     let ask = |reply| SessionMsg::Share(id, sharing, reply);
-    Ok(floor.sessions.ask(who.0.sub, ask).await?)
+    Ok(who.ask(floor, ask).await?)
 }
 
 fn user_named(floor: &HttpFloor, name: &str) -> Result<Option<User>, Problem> {

@@ -4,19 +4,20 @@ use axum::Json;
 use utoipa::OpenApi;
 
 use super::{
-    admin, auth, backup, certificates, devices, grants, health, history, kinds, programs, stats,
+    admin, audit, auth, backup, certificates, devices, grants, health, history, kinds, programs,
+    stats,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Hearth", description = "Devices and people, in step."),
     paths(
-        auth::register,
-        auth::login,
-        auth::refresh,
-        auth::logout,
-        auth::me,
-        auth::ticket,
+        auth::register::register,
+        auth::logins::login,
+        auth::logins::refresh,
+        auth::logins::logout,
+        auth::register::me,
+        auth::logins::ticket,
         auth::account::logins,
         auth::account::end,
         auth::account::password,
@@ -31,6 +32,7 @@ use super::{
         certificates::delete,
         devices::commands,
         devices::acknowledge,
+        audit::of_device,
         grants::list,
         grants::show,
         grants::put,
@@ -47,6 +49,8 @@ use super::{
         programs::new_client,
         programs::end_client,
         kinds::list,
+        kinds::show,
+        kinds::thing_model,
         health::live,
         health::ready,
         health::metrics_text,
@@ -54,6 +58,7 @@ use super::{
         admin::kill,
         stats::fleet,
         backup::make,
+        audit::of_house,
     )
 )]
 struct Document;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::host::{now_ms, random_bytes};
 use crate::kind::FieldError;
+use crate::model::audit::Action;
 use crate::model::{DeviceId, Role};
 use crate::session::SessionMsg;
 use crate::store::credentials::{self, ApiToken, ClientCredential};
@@ -22,7 +23,7 @@ use crate::store::{Batch, CommitError};
 use super::Floor;
 use super::auth::asker::{PREFIX, scope, scope_text};
 use super::auth::caller::SignedIn;
-use super::auth::{host_fault, store_fault};
+use super::auth::{about, host_fault, note, store_fault};
 use super::error::{Body, Problem};
 
 /// Longest label, in characters.
@@ -134,6 +135,8 @@ pub async fn new_token(
     };
     let mut batch = Batch::new();
     credentials::create_token(&mut batch, &token);
+    let entry = about(user, who.caller(), Action::TokenCreated)?.with("label", &*token.label);
+    note(&floor, &mut batch, &entry.with("scope", &*token.scope))?;
     floor.store.commit(batch).await.map_err(taken_or_fault)?;
     let shown = ShownToken::of(&token, Some(format!("{PREFIX}{}", secret.reveal())));
     Ok((StatusCode::CREATED, Json(shown)))
@@ -152,6 +155,8 @@ pub async fn end_token(
     let kept = kept.ok_or_else(Problem::not_found)?;
     let mut batch = Batch::new();
     credentials::remove_token(&mut batch, &kept);
+    let entry = about(user, who.caller(), Action::TokenRevoked)?.with("label", &*kept.label);
+    note(&floor, &mut batch, &entry)?;
     let sessions = floor.sessions.clone();
     // Told by whoever ends the write: a caller who goes away leaves no socket open.
     let (done, written) = tokio::sync::oneshot::channel();
@@ -225,6 +230,8 @@ pub async fn new_client(
     let client = ClientCredential { user, label, hash, created_ms: now_ms() };
     let mut batch = Batch::new();
     credentials::create_client(&mut batch, &client);
+    let entry = about(user, who.caller(), Action::ClientCreated)?.with("label", &*client.label);
+    note(&floor, &mut batch, &entry)?;
     floor.store.commit(batch).await.map_err(taken_or_fault)?;
     let shown = ShownClient::of(&who, &client, Some(secret.reveal().to_owned()));
     Ok((StatusCode::CREATED, Json(shown)))
@@ -243,6 +250,8 @@ pub async fn end_client(
     kept.ok_or_else(Problem::not_found)?;
     let mut batch = Batch::new();
     credentials::remove_client(&mut batch, user, &label);
+    let entry = about(user, who.caller(), Action::ClientRevoked)?.with("label", label.as_str());
+    note(&floor, &mut batch, &entry)?;
     let spaces = floor.spaces.clone();
     // Told by whoever ends the write: a caller who goes away leaves no connection open.
     let (done, written) = tokio::sync::oneshot::channel();

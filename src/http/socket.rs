@@ -27,14 +27,16 @@ use crate::config::Config;
 use crate::host::now_ms;
 use crate::model::UserId;
 use crate::observe::metrics;
+use crate::session::frame::Request;
 use crate::session::tab::OUTBOX_FRAMES_MAX;
 use crate::session::{SessionMsg, Tab, TabEnd, TabId, ToTab, frame};
+use crate::store::SecretHash;
 use crate::supervision::permit::Permits;
 use crate::supervision::tasks::Cancel;
 use crate::supervision::{Inbox, outbox};
 
 use super::auth::asker::Asker;
-use super::auth::caller::check_socket;
+use super::auth::caller::{Address, bearer, check_socket};
 use super::error::{Problem, Query};
 use super::{Floor, HttpFloor};
 
@@ -58,22 +60,24 @@ const POLICY_VIOLATION: u16 = 1008;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
-    /// A ticket, or an access token.
+    /// A ticket, an access token or an API token. Programs may send the last two as a header.
     token: Option<String>,
 }
 
 /// Opens a tab.
 pub async fn open(
     State(floor): Floor,
+    Address(from): Address,
     headers: HeaderMap,
     Query(opening): Query<Opening>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     check_origin(&headers, &floor.config)?;
-    let token = opening.token.ok_or_else(|| {
-        Problem::unauthorized("no_token", "a ticket or an access token is needed: /ws?token=…")
+    let token = opening.token.as_deref().or_else(|| bearer(&headers)).ok_or_else(|| {
+        let detail = "a token is needed: /ws?token=… or Authorization: Bearer …";
+        Problem::unauthorized("no_token", detail)
     })?;
-    let asker = check_socket(&floor, &token)?;
+    let asker = check_socket(&floor, token, from)?;
     let frame_bytes_max = floor.config.http.frame_bytes_max;
     Ok(lean(upgrade, frame_bytes_max).on_upgrade(move |socket| async move {
         let sockets = floor.sockets.clone();
@@ -122,6 +126,8 @@ struct TabSocket {
     inbox: Inbox<ToTab>,
     floor: Arc<HttpFloor>,
     user: UserId,
+    /// The API token it was opened with.
+    token: Option<SecretHash>,
     tab: TabId,
     permits: Permits,
     /// When its token expires.
@@ -134,14 +140,23 @@ async fn run(socket: WebSocket, floor: Arc<HttpFloor>, asker: Asker, cancel: Can
     let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
     let left_ms = asker.expires_ms.saturating_sub(now_ms()).min(SOCKET_MS_MAX);
     let expires = Instant::now() + Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
-    let Asker { caller, login, scope, .. } = asker;
+    let Asker { caller, login, scope, token, .. } = asker;
     let user = caller.user;
     let opened = Tab { id: tab, login, caller, scope, outbox };
-    floor.sessions.deliver(user, SessionMsg::TabOpened(opened)).await;
+    floor.sessions.deliver(user, SessionMsg::TabOpened(Box::new(opened))).await;
     metrics().tabs.inc();
     let (permits, heard) = (Permits::new(REQUESTS_MAX), Instant::now());
-    let tab_socket =
-        TabSocket { socket, inbox, floor: floor.clone(), user, tab, permits, expires, heard };
+    let tab_socket = TabSocket {
+        socket,
+        inbox,
+        floor: floor.clone(),
+        user,
+        token,
+        tab,
+        permits,
+        expires,
+        heard,
+    };
     let end = tab_socket.run(&cancel).await;
     metrics().tabs.dec();
     floor.sessions.tell(user, SessionMsg::TabClosed(tab));
@@ -223,18 +238,26 @@ impl TabSocket {
         self.heard = Instant::now();
         match message {
             Message::Text(said) => match frame::read(said.as_bytes()) {
-                Ok(request) => {
-                    let permit = self.permits.acquire().await;
-                    let request = SessionMsg::FromTab(self.tab, request, permit);
-                    self.floor.sessions.tell(self.user, request);
-                    Ok(())
-                }
+                Ok(request) => self.asked(request).await,
                 Err(answer) => self.write(text(answer)).await,
             },
             Message::Binary(_) => Err(End::Closed(POLICY_VIOLATION)),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
         }
+    }
+
+    /// Hands a request on, unless its user or token asks too fast: all tabs and REST count together.
+    async fn asked(&mut self, request: Request) -> Result<(), End> {
+        if !matches!(request, Request::Ping { .. })
+            && let Err(wait_s) = self.floor.auth.rates.take(self.token, self.user, now_ms())
+        {
+            return self.write(text(frame::too_many(request.reference(), wait_s))).await;
+        }
+        let permit = self.permits.acquire().await;
+        let request = SessionMsg::FromTab(self.tab, request, permit);
+        self.floor.sessions.tell(self.user, request);
+        Ok(())
     }
 
     /// Has the token expired? Is the browser still there?

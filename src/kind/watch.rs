@@ -9,8 +9,13 @@ use crate::model::{Device, Name};
 /// What an observation changes about a device's alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlarmChange {
-    /// It began now.
-    Raise(Name),
+    /// It begins.
+    Raise {
+        /// Which.
+        code: Name,
+        /// Since when it was due, Unix milliseconds: before now, where nobody looked in time.
+        due_ms: i64,
+    },
     /// It is over.
     Clear(Name),
 }
@@ -51,6 +56,13 @@ impl Watch {
     pub fn wake_ms(&self) -> Option<i64> {
         let at_work = self.0.as_ref().is_some_and(|cook| cook.is_at_work());
         self.next_check_ms().or_else(|| at_work.then_some(0))
+    }
+
+    /// Seconds by which the device's event `name` comes later than what it tells of, if that is
+    /// known and worth a word.
+    #[must_use]
+    pub fn late_s(&self, name: &str, now_ms: i64) -> Option<i64> {
+        self.0.as_ref()?.late_s(name, now_ms)
     }
 
     pub(super) fn derived(&self, device: &Device, now_ms: i64) -> Map<String, Json> {

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Props};
 
+/// Up to this many seconds late is on time, as far as people can tell.
+pub const LATE_S_MIN: i64 = 2;
+
+/// Longest time to live that a caller may give a command, in seconds: a week.
+pub const TTL_S_MAX: u32 = 7 * 24 * 3_600;
+
 /// Longest reference that a caller may give a command, in characters.
 pub const REF_CHARS_MAX: usize = 64;
 
@@ -58,4 +64,15 @@ pub struct Command {
     pub finished_ms: Option<i64>,
     /// Unix milliseconds at which it is given up.
     pub expires_ms: Option<i64>,
+}
+
+impl Command {
+    /// Seconds by which it was given up later than its time to live says: the server did not run
+    /// when it was due.
+    #[must_use]
+    pub fn late_s(&self) -> Option<i64> {
+        let (due_ms, end_ms) = (self.expires_ms?, self.finished_ms?);
+        let late_s = end_ms.saturating_sub(due_ms) / 1_000;
+        (self.phase == Phase::Expired && late_s >= LATE_S_MIN).then_some(late_s)
+    }
 }

@@ -1,5 +1,6 @@
 //! People, and what they may do.
 
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -94,4 +95,7 @@ pub struct Caller {
     pub name: Arc<str>,
     /// How the request came in.
     pub via: Via,
+    /// Where it came from, as far as the edge knows. Only the audit keeps it.
+    #[serde(skip)]
+    pub from: Option<IpAddr>,
 }

@@ -174,6 +174,12 @@ impl Pass {
         self.refusal
     }
 
+    /// Where it comes from; of IPv6 the network, as it is counted.
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// It has said CONNECT, and was let in.
     pub fn opened(&mut self) {
         if std::mem::take(&mut self.is_half_open) {

@@ -134,7 +134,7 @@ async fn let_in(
     }
     match known {
         Known::Device(id) => attach_device(id, connect, floor).await,
-        Known::Client(user, label) => attach_client(&user, label, connect, floor),
+        Known::Client(user, label) => attach_client(&user, label, connect, peer, floor),
     }
 }
 
@@ -161,7 +161,9 @@ fn authenticate(
     };
     match &known {
         Ok(_) => sign_in.succeeded(),
-        Err(reason) if *reason == ReasonCode::NOT_AUTHORIZED => sign_in.failed(now_ms()),
+        Err(reason) if *reason == ReasonCode::NOT_AUTHORIZED => {
+            sign_in.failed(now_ms());
+        }
         Err(_) => {}
     }
     known
@@ -240,6 +242,7 @@ fn attach_client(
     user: &User,
     label: Arc<str>,
     connect: &Connect<'_>,
+    peer: &Peer,
     floor: &MqttFloor,
 ) -> Result<(Opened, Granted), ReasonCode> {
     let assigned = connect.client_id.is_empty().then(assigned_client_id).transpose()?;
@@ -265,7 +268,12 @@ fn attach_client(
         inbox,
         unwritten_bytes,
         protocol: ClientProtocol::new(connect, floor.limits),
-        caller: Caller { user: user.id, name: user.name.clone(), via: Via::Client(label) },
+        caller: Caller {
+            user: user.id,
+            name: user.name.clone(),
+            via: Via::Client(label),
+            from: Some(peer.pass.address()),
+        },
         commands: Arc::clone(&floor.commands),
         keep_alive_s: kept_alive_s(connect, floor.limits),
         bytes_max: floor.limits.packet_bytes_max,

@@ -229,7 +229,8 @@ series! {
     mqtt_subscriptions_refused: Counter = "hearth_mqtt_limited_total{limit=\"subscriptions\"}",
     /// From a command's acceptance to the device's report that it is applied.
     command_applied: Histogram = "hearth_command_applied_seconds",
-    /// Commands given up: failed or expired.
+    /// Commands that came to nothing: refused, expired, or their asker lost the right. A command
+    /// that a newer one overtook is not among them.
     commands_failed: Counter = "hearth_commands_failed_total",
     /// Writes made durable.
     store_writes: Counter = "hearth_store_writes_total",
@@ -239,6 +240,8 @@ series! {
     store_checkpoint: Histogram = "hearth_store_checkpoint_seconds",
     /// Writes refused because the disk can't keep up or has failed.
     store_refused: Counter = "hearth_store_refused_total",
+    /// Entries of the audit taken away because there were too many, or they were too old.
+    audit_dropped: Counter = "hearth_audit_dropped_total",
     /// Readings taken into history.
     stats_readings: Counter = "hearth_stats_readings_total",
     /// Readings that can't be kept: no number, too large, or of too many names.

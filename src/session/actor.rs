@@ -17,15 +17,17 @@ use crate::device::{DeviceEvent, DeviceMsg, Patch, View, WatchKey, Watcher, Watc
 use crate::devices::Devices;
 use crate::host::{now_ms, random_bytes, random_u64};
 use crate::kind::FieldError;
+use crate::model::audit::{Action, Entry, Subject, Who};
 use crate::model::{Device, DeviceId, Grant, Role, Scope, UserId};
 use crate::spaces::Spaces;
+use crate::store::audit::Keep;
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
 use crate::supervision::Gauge;
 
 use super::frame::{self, Request};
 use super::state::SessionState;
-use super::{Created, Neighbours, NewDevice, SessionError, SessionMsg, SessionRef, TabId};
+use super::{Asked, Created, Neighbours, NewDevice, SessionError, SessionMsg, SessionRef, TabId};
 
 /// How often the actor looks after its tabs.
 const TICK: Duration = Duration::from_secs(5);
@@ -46,6 +48,8 @@ pub struct SessionFloor {
     pub grants_max: usize,
     /// Most tabs of one user; the oldest is closed for one more.
     pub tabs_max: usize,
+    /// How much of the audit is kept of each device.
+    pub audit: Keep,
     /// How long the actor stays with no tab and nothing in hand, in milliseconds.
     pub idle_ms: i64,
     /// When tabs are asked to come back after the house closed, in milliseconds.
@@ -79,6 +83,12 @@ pub(super) struct Running {
     pub(super) state: Option<SessionState>,
     /// The end of a right that the actor is to be woken for, Unix milliseconds.
     awaited_ms: Option<i64>,
+}
+
+/// Who asks, and with which part of the user's rights.
+pub(super) struct Authority {
+    pub(super) by: Who,
+    pub(super) scope: Scope,
 }
 
 /// Stands for the session among a device's watchers.
@@ -123,7 +133,7 @@ impl Actor for SessionActor {
         #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
         match message {
             SessionMsg::Device(event) => state.hear(&event, now_ms),
-            SessionMsg::TabOpened(tab) => state.open(tab, floor.tabs_max, now_ms),
+            SessionMsg::TabOpened(tab) => state.open(*tab, floor.tabs_max, now_ms),
             SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
             SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
             SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
@@ -138,11 +148,15 @@ impl Actor for SessionActor {
             }
             asked => {
                 state.touched(now_ms);
-                let (scope, asked) = match asked {
-                    SessionMsg::Within(scope, asked) => (scope, *asked),
-                    asked => (Scope::ALL, asked),
+                let (by, scope, asked) = match asked {
+                    SessionMsg::Asked(asked) => {
+                        let Asked { by, scope, question } = *asked;
+                        (Who::Caller(by), scope, question)
+                    }
+                    asked => (Who::Server, Scope::ALL, asked),
                 };
-                Box::pin(running.answer(&scope, asked, now_ms)).await;
+                let authority = Authority { by, scope };
+                Box::pin(running.answer(&authority, asked, now_ms)).await;
             }
         }
         running.await_end(now_ms);
@@ -169,6 +183,7 @@ impl Running {
     async fn load(&mut self, now_ms: i64) -> Result<(), ActorProcessingErr> {
         let mut state = SessionState::new(now_ms);
         let Self { user, floor, .. } = self;
+        floor.store.settled().await;
         let owned = store::devices::owned_by(&floor.store, *user, None, floor.devices_max)?;
         let shared = store::devices::shared_with(&floor.store, *user, None, floor.devices_max)?;
         let mut rights: BTreeMap<DeviceId, Grant> =
@@ -205,6 +220,7 @@ impl Running {
         let ended = self.state.as_ref().map(|state| state.ended(now_ms)).unwrap_or_default();
         for id in ended {
             self.forget(id, now_ms);
+            self.floor.devices.tell(id, DeviceMsg::RightLost(self.user));
         }
     }
 
@@ -219,8 +235,9 @@ impl Running {
     }
 
     /// What somebody waits for.
-    async fn answer(&mut self, scope: &Scope, asked: SessionMsg, now_ms: i64) {
+    async fn answer(&mut self, authority: &Authority, asked: SessionMsg, now_ms: i64) {
         let Self { floor, state: Some(state), .. } = self else { return };
+        let Authority { by, scope } = authority;
         match asked {
             SessionMsg::FromTab(tab, request, _permit) => {
                 self.asked_by_tab(tab, request, now_ms).await;
@@ -230,8 +247,9 @@ impl Running {
             SessionMsg::Check(id, role, reply) => {
                 reply.send(state.check(id, role, scope).map(drop));
             }
-            SessionMsg::Patch(id, patch, reply) => {
+            SessionMsg::Patch(id, mut patch, reply) => {
                 let needed = role_for(&patch);
+                patch.ttl_s = state.ttl_s(id, patch.ttl_s, now_ms);
                 let forward = |answer| DeviceMsg::Patch(patch, answer);
                 self.forward(id, (needed, scope), reply, forward).await;
             }
@@ -241,14 +259,14 @@ impl Running {
             }
             SessionMsg::Create(device, reply) => {
                 let created = if *scope == Scope::ALL {
-                    self.create(&device, now_ms).await
+                    self.create(&device, by, now_ms).await
                 } else {
                     Err(SessionError::Forbidden)
                 };
                 reply.send(created);
             }
             SessionMsg::NewSecret(id, reply) => {
-                let made = self.new_secret(id, scope).await;
+                let made = self.new_secret(id, authority, now_ms).await;
                 reply.send(made);
             }
             SessionMsg::Delete(id, reply) => {
@@ -258,13 +276,14 @@ impl Running {
                 let answer = crate::device::Answer::to(|done: Result<(), _>| {
                     reply.send(done.map_err(SessionError::from));
                 });
-                floor.devices.deliver(id, DeviceMsg::Delete(answer)).await;
+                let delete = DeviceMsg::Delete(Box::new(by.clone()), answer);
+                floor.devices.deliver(id, delete).await;
             }
             sharing @ (SessionMsg::Grants(..)
             | SessionMsg::Share(..)
             | SessionMsg::Invite(..)
-            | SessionMsg::Accept(..)) => self.answer_sharing(scope, sharing, now_ms).await,
-            SessionMsg::Within(..)
+            | SessionMsg::Accept(..)) => self.answer_sharing(authority, sharing, now_ms).await,
+            SessionMsg::Asked(..)
             | SessionMsg::GrantChanged(_)
             | SessionMsg::TokenEnded(_)
             | SessionMsg::Device(_)
@@ -298,6 +317,14 @@ impl Running {
         self.floor.devices.deliver(id, question(answer)).await;
     }
 
+    /// Puts an entry of the audit into the batch of what it tells of, and makes room for it.
+    pub(super) fn note(&self, batch: &mut Batch, entry: &Entry) -> Result<(), SessionError> {
+        let Self { floor, .. } = self;
+        store::audit::put(batch, entry);
+        store::audit::tidy(&floor.store, batch, entry.subject, floor.audit, entry.at_ms)
+            .map_err(not_stored)
+    }
+
     async fn asked_by_tab(&mut self, tab: TabId, request: Request, now_ms: i64) {
         let Some(state) = &mut self.state else { return };
         match request {
@@ -307,6 +334,7 @@ impl Running {
             Request::Resume { since } => state.resume(tab, since, now_ms),
             Request::Set { reference, device, desired, ttl_s } => {
                 let Some((by, scope)) = state.rights(tab) else { return };
+                let ttl_s = state.ttl_s(DeviceId(device), ttl_s, now_ms);
                 let patch = Patch {
                     by,
                     reference: reference.clone(),
@@ -329,7 +357,12 @@ impl Running {
         }
     }
 
-    async fn create(&mut self, new: &NewDevice, now_ms: i64) -> Result<Created, SessionError> {
+    async fn create(
+        &mut self,
+        new: &NewDevice,
+        by: &Who,
+        now_ms: i64,
+    ) -> Result<Created, SessionError> {
         let Self { user, floor, state: Some(state), .. } = self else {
             return Err(SessionError::Unavailable);
         };
@@ -352,6 +385,8 @@ impl Running {
         let secret = Secret::from_random(random_bytes().map_err(not_stored)?);
         let mut batch = Batch::new();
         store::devices::create(&mut batch, &device, &secret.hash());
+        let entry = entry(id, by, Action::Created, now_ms)?.with("kind", &*device.kind);
+        store::audit::put(&mut batch, &entry.with("description", &*device.description));
         floor.store.commit(batch).await.map_err(not_stored)?;
         let view = floor.devices.show(&device);
         let json = view.to_json(Role::Owner);
@@ -363,7 +398,12 @@ impl Running {
         Ok(Created { id, json, secret })
     }
 
-    async fn new_secret(&self, id: DeviceId, scope: &Scope) -> Result<Secret, SessionError> {
+    async fn new_secret(
+        &self,
+        id: DeviceId,
+        Authority { by, scope }: &Authority,
+        now_ms: i64,
+    ) -> Result<Secret, SessionError> {
         let Self { floor, state: Some(state), .. } = self else {
             return Err(SessionError::Unavailable);
         };
@@ -371,10 +411,22 @@ impl Running {
         let secret = Secret::from_random(random_bytes().map_err(not_stored)?);
         let mut batch = Batch::new();
         store::devices::put_secret(&mut batch, id, &secret.hash());
+        self.note(&mut batch, &entry(id, by, Action::SecretChanged, now_ms)?)?;
         floor.store.commit(batch).await.map_err(not_stored)?;
         floor.devices.tell(id, DeviceMsg::SecretChanged);
         Ok(secret)
     }
+}
+
+/// What `by` does to a device, for the audit.
+pub(super) fn entry(
+    id: DeviceId,
+    by: &Who,
+    action: Action,
+    now_ms: i64,
+) -> Result<Entry, SessionError> {
+    let number = random_u64().map_err(not_stored)?;
+    Ok(Entry::new(Subject::Device(id), by.clone(), action, now_ms, number))
 }
 
 /// A change of what the device is called or where it stands is the owner's; a command is not.

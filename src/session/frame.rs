@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::device::view::ShownDevice;
-use crate::device::{Changed, CommandMoved};
+use crate::device::{AlarmMoved, AlarmStep, Changed, CommandMoved};
 use crate::kind::FieldError;
-use crate::model::command::REF_CHARS_MAX;
+use crate::model::command::{REF_CHARS_MAX, TTL_S_MAX};
 use crate::model::{DeviceId, Name, Props};
 
 use super::SessionError;
@@ -44,6 +44,18 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// The tab's name for it, if it gave one.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        match self {
+            Self::Set { reference, .. } => Some(&**reference).filter(|text| !text.is_empty()),
+            Self::Ping { reference } => reference.as_deref(),
+            Self::Resume { .. } => None,
+        }
+    }
+}
+
 /// Reads a frame from a tab.
 ///
 /// # Errors
@@ -60,8 +72,9 @@ pub fn read(text: &[u8]) -> Result<Request, Bytes> {
             let text = format!("ref is longer than {REF_CHARS_MAX} characters");
             Err(error(None, "invalid", &text, &[]))
         }
-        Request::Set { reference, ttl_s: Some(0), .. } => {
-            Err(error(Some(reference), "invalid", "ttl_s is at least 1", &[]))
+        Request::Set { reference, ttl_s: Some(ttl_s), .. } if !(1..=TTL_S_MAX).contains(ttl_s) => {
+            let text = format!("ttl_s is 1 to {TTL_S_MAX}");
+            Err(error(Some(reference), "invalid", &text, &[]))
         }
         Request::Set { .. } | Request::Resume { .. } | Request::Ping { .. } => Ok(request),
     }
@@ -121,6 +134,8 @@ pub fn command(seq: u64, moved: &CommandMoved) -> Bytes {
         phase: crate::model::Phase,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        late_s: Option<i64>,
     }
     text(&Frame {
         r#type: "command",
@@ -129,7 +144,34 @@ pub fn command(seq: u64, moved: &CommandMoved) -> Bytes {
         id: moved.id,
         phase: moved.phase,
         reason: moved.reason.as_deref(),
+        late_s: moved.late_s,
     })
+}
+
+/// A step of an alarm.
+#[must_use]
+pub fn alarm(seq: u64, moved: &AlarmMoved) -> Bytes {
+    #[derive(Serialize)]
+    struct Frame<'a> {
+        r#type: &'static str,
+        seq: u64,
+        id: DeviceId,
+        code: &'a str,
+        state: &'static str,
+        since: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        late_s: Option<i64>,
+    }
+    let (state, by) = match &moved.step {
+        AlarmStep::Raised => ("raised", None),
+        AlarmStep::Acknowledged(by) => ("acknowledged", Some(&**by)),
+        AlarmStep::Cleared => ("cleared", None),
+    };
+    let AlarmMoved { id, code, since_ms: since, late_s, .. } = moved;
+    let (id, since, late_s) = (*id, *since, *late_s);
+    text(&Frame { r#type: "alarm", seq, id, code, state, since, by, late_s })
 }
 
 /// Something happened at a device, in its own words.
@@ -164,6 +206,17 @@ pub fn refusal(reference: &str, refused: &SessionError) -> Bytes {
 #[must_use]
 pub fn pong(reference: Option<&str>, server_time: i64) -> Bytes {
     let mut frame = json!({"type": "pong", "server_time": server_time});
+    if let (Some(frame), Some(reference)) = (frame.as_object_mut(), reference) {
+        frame.insert("ref".into(), reference.into());
+    }
+    text(&frame)
+}
+
+/// Asked too fast: come back in so many seconds.
+#[must_use]
+pub fn too_many(reference: Option<&str>, retry_after_s: u64) -> Bytes {
+    let mut frame = json!({"type": "error", "code": "too_many_requests", "message": "try later",
+        "retry_after_s": retry_after_s});
     if let (Some(frame), Some(reference)) = (frame.as_object_mut(), reference) {
         frame.insert("ref".into(), reference.into());
     }

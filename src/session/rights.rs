@@ -67,5 +67,38 @@ pub fn decide(sharing: &Sharing, shares: Shares, now_ms: i64) -> Result<(), Sess
     }
 }
 
+/// A link to a device that somebody wants to use.
+#[derive(Debug, Clone, Copy)]
+pub struct Invited {
+    /// What it gives.
+    pub grant: Grant,
+    /// Unix milliseconds at which the link ends.
+    pub expires_ms: i64,
+    /// The right that whoever made the link has now.
+    pub inviter: Option<Grant>,
+    /// The right that the user has already.
+    pub own: Option<Grant>,
+}
+
+/// Does the link give its user anything? Not where the user may as much without it.
+///
+/// # Errors
+/// [`SessionError::NoSuchDevice`] whatever is wrong with the link: a stranger learns no more.
+/// [`SessionError::TooManyPeople`] at the limit.
+pub fn accept(invited: &Invited, shares: Shares, now_ms: i64) -> Result<bool, SessionError> {
+    let Invited { grant, expires_ms, inviter, own } = invited;
+    let may_invite = inviter.is_some_and(|right| right.role == Role::Owner);
+    if *expires_ms <= now_ms || !grant.holds(now_ms) || !may_invite {
+        return Err(SessionError::NoSuchDevice);
+    }
+    if own.is_some_and(|own| own.role >= grant.role) {
+        return Ok(false);
+    }
+    if own.is_none() && shares.people >= shares.people_max {
+        return Err(SessionError::TooManyPeople(shares.people_max));
+    }
+    Ok(true)
+}
+
 #[cfg(test)]
 mod tests;

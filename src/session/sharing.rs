@@ -1,15 +1,17 @@
 //! Sharing, as the session actor does it: `session/rights` decides, the store keeps it, and the
 //! session of whom it concerns is told to look.
 
+use crate::device::DeviceMsg;
 use crate::host::random_bytes;
 use crate::kind::FieldError;
+use crate::model::audit::{Action, Entry, Who};
 use crate::model::{DeviceId, Grant, Role, Scope, UserId};
 use crate::store::invitations::{self, Invitation};
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, CommitError, ReadError};
 
-use super::actor::{Running, not_stored};
-use super::rights::{self, Shares, Sharing};
+use super::actor::{Authority, Running, entry, not_stored};
+use super::rights::{self, Invited, Shares, Sharing};
 use super::{SessionError, SessionMsg};
 
 /// How long an invitation is good, in milliseconds: a week.
@@ -34,7 +36,13 @@ impl Running {
     }
 
     /// What is asked about who may use a device.
-    pub(super) async fn answer_sharing(&mut self, scope: &Scope, asked: SessionMsg, now_ms: i64) {
+    pub(super) async fn answer_sharing(
+        &mut self,
+        authority: &Authority,
+        asked: SessionMsg,
+        now_ms: i64,
+    ) {
+        let Authority { by, scope } = authority;
         let Some(state) = &self.state else { return };
         let may = |id, role| state.check(id, role, scope).map(drop);
         // To share is a person's, whatever a program's token says.
@@ -56,14 +64,14 @@ impl Running {
             SessionMsg::Invite(id, grant, reply) => {
                 let may = may(id, Role::Owner).and(person);
                 let done = match may {
-                    Ok(()) => self.invite(id, grant, now_ms).await,
+                    Ok(()) => self.invite(id, grant, by, now_ms).await,
                     Err(refused) => Err(refused),
                 };
                 reply.send(done);
             }
             SessionMsg::Accept(token, reply) => {
                 let done = match person {
-                    Ok(()) => self.accept(&token, now_ms).await,
+                    Ok(()) => self.accept(&token, by, now_ms).await,
                     Err(refused) => Err(refused),
                 };
                 reply.send(done);
@@ -74,7 +82,12 @@ impl Running {
 
     /// Brings the list up to what the store says of the user's right on a device.
     pub(super) fn grant_changed(&mut self, id: DeviceId, now_ms: i64) -> Result<(), ReadError> {
-        let Some(right) = self.right(id, now_ms)? else {
+        let right = self.right(id, now_ms)?;
+        if right.is_none_or(|right| right.role < Role::Operator) {
+            // What this session handed on before it knew has reached the device before this.
+            self.floor.devices.tell(id, DeviceMsg::RightLost(self.user));
+        }
+        let Some(right) = right else {
             self.forget(id, now_ms);
             return Ok(());
         };
@@ -125,12 +138,52 @@ impl Running {
             }
             None => store::devices::remove_grant(&mut batch, id, with),
         }
-        self.floor.store.commit(batch).await.map_err(gone_or_not_stored)?;
+        self.note(&mut batch, &self.shared(id, sharing, now_ms)?)?;
+        self.commit_sharing(batch, id, sharing).await?;
         if with == self.user {
             return self.grant_changed(id, now_ms).map_err(not_stored);
         }
-        self.floor.neighbours.tell(with, SessionMsg::GrantChanged(id));
         Ok(())
+    }
+
+    /// Whoever ends the write tells whom it concerns: so a right that was taken away is gone even
+    /// if this actor is killed before it could say so.
+    async fn commit_sharing(
+        &self,
+        batch: Batch,
+        id: DeviceId,
+        sharing: &Sharing,
+    ) -> Result<(), SessionError> {
+        let (neighbours, devices) = (self.floor.neighbours.clone(), self.floor.devices.clone());
+        let (with, own) = (sharing.with, sharing.with == self.user);
+        let lost = sharing.grant.is_none_or(|grant| grant.role < Role::Operator);
+        let (done, written) = tokio::sync::oneshot::channel();
+        self.floor.store.commit_then(batch, move |ended| {
+            if lost {
+                devices.tell(id, DeviceMsg::RightLost(with));
+            }
+            if !own {
+                neighbours.tell(with, SessionMsg::GrantChanged(id));
+            }
+            drop(done.send(ended));
+        });
+        written.await.map_err(not_stored)?.map_err(gone_or_not_stored)
+    }
+
+    /// What the audit says of a right that was given or taken away.
+    fn shared(&self, id: DeviceId, sharing: &Sharing, now_ms: i64) -> Result<Entry, SessionError> {
+        let action = match sharing.grant {
+            Some(_) => Action::Granted,
+            None if sharing.with == sharing.by.user => Action::Left,
+            None => Action::Revoked,
+        };
+        let entry = entry(id, &Who::Caller(sharing.by.clone()), action, now_ms)?;
+        let with = store::accounts::user(&self.floor.store, sharing.with).map_err(not_stored)?;
+        let entry = match with {
+            Some(with) => entry.with("username", &*with.name),
+            None => entry,
+        };
+        Ok(sharing.grant.map_or(entry.clone(), |grant| with_grant(entry, grant)))
     }
 
     /// Makes an invitation; the caller has checked that the user may.
@@ -138,6 +191,7 @@ impl Running {
         &self,
         id: DeviceId,
         grant: Grant,
+        by: &Who,
         now_ms: i64,
     ) -> Result<Secret, SessionError> {
         let floor = &self.floor;
@@ -163,6 +217,7 @@ impl Running {
             Invitation { hash: token.hash(), device: id, grant, by: self.user, expires_ms };
         store::devices::expect_owned(&mut batch, self.maker(id)?, id);
         invitations::create(&mut batch, &invitation);
+        self.note(&mut batch, &with_grant(entry(id, by, Action::Invited, now_ms)?, grant))?;
         floor.store.commit(batch).await.map_err(gone_or_not_stored)?;
         Ok(token)
     }
@@ -171,29 +226,26 @@ impl Running {
     pub(super) async fn accept(
         &mut self,
         token: &str,
+        by: &Who,
         now_ms: i64,
     ) -> Result<(String, u64), SessionError> {
         let found = invitations::of_token(&self.floor.store, token).map_err(not_stored)?;
-        let good = |invitation: &Invitation| {
-            invitation.expires_ms > now_ms && invitation.grant.holds(now_ms)
-        };
-        let invitation = found.filter(good).ok_or(SessionError::NoSuchDevice)?;
+        let invitation = found.ok_or(SessionError::NoSuchDevice)?;
         let (id, maker) = (invitation.device, self.maker(invitation.device)?);
-        let inviter = self.right_of(invitation.by, id, now_ms).map_err(not_stored)?;
-        if inviter.is_none_or(|right| right.role < Role::Owner) {
-            return Err(SessionError::NoSuchDevice);
-        }
-        let own = self.right(id, now_ms).map_err(not_stored)?;
-        if own.is_none_or(|own| own.role < invitation.grant.role) {
-            let shares = self.shares(id, maker, self.user, now_ms)?;
-            if own.is_none() && shares.people >= shares.people_max {
-                return Err(SessionError::TooManyPeople(shares.people_max));
-            }
+        let invited = Invited {
+            grant: invitation.grant,
+            expires_ms: invitation.expires_ms,
+            inviter: self.right_of(invitation.by, id, now_ms).map_err(not_stored)?,
+            own: self.right(id, now_ms).map_err(not_stored)?,
+        };
+        if rights::accept(&invited, self.shares(id, maker, self.user, now_ms)?, now_ms)? {
             self.check_room(self.user)?;
             let mut batch = Batch::new();
             invitations::take(&mut batch, &invitation);
             store::devices::expect_owned(&mut batch, maker, id);
             store::devices::put_grant(&mut batch, id, self.user, &invitation.grant);
+            let joined = entry(id, by, Action::Joined, now_ms)?;
+            self.note(&mut batch, &with_grant(joined, invitation.grant))?;
             self.floor.store.commit(batch).await.map_err(gone_or_not_stored)?;
             self.grant_changed(id, now_ms).map_err(not_stored)?;
         }
@@ -225,6 +277,19 @@ impl Running {
             return Ok(());
         }
         Err(SessionError::TooMany(max))
+    }
+}
+
+fn with_grant(entry: Entry, grant: Grant) -> Entry {
+    let role = match grant.role {
+        Role::Viewer => "viewer",
+        Role::Operator => "operator",
+        Role::Owner => "owner",
+    };
+    let entry = entry.with("role", role);
+    match grant.until_ms {
+        Some(until_ms) => entry.with("until", until_ms),
+        None => entry,
     }
 }
 

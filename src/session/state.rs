@@ -170,6 +170,16 @@ impl SessionState {
         self.devices.values().filter_map(|held| held.until_ms).min()
     }
 
+    /// The time to live of a command: as asked, but no longer than the user's right on the device,
+    /// so that what was asked with a right does not outlive it. At least a second.
+    #[must_use]
+    pub fn ttl_s(&self, id: DeviceId, asked: Option<u32>, now_ms: i64) -> Option<u32> {
+        let end_ms = self.devices.get(&id).and_then(|held| held.until_ms);
+        let left_s = end_ms.map(|end_ms| (end_ms.saturating_sub(now_ms) / 1_000).max(1));
+        let left_s = left_s.map(|left_s| u32::try_from(left_s).unwrap_or(u32::MAX));
+        asked.into_iter().chain(left_s).min()
+    }
+
     /// The devices on which the user's right has ended.
     #[must_use]
     pub fn ended(&self, now_ms: i64) -> Vec<DeviceId> {
@@ -201,11 +211,18 @@ impl SessionState {
                 let seq = self.next_seq();
                 self.tell_once(seq, moved.id, frame::command(seq, moved), now_ms);
             }
+            DeviceEvent::Alarm(moved) if self.devices.contains_key(&moved.id) => {
+                let seq = self.next_seq();
+                self.tell_once(seq, moved.id, frame::alarm(seq, moved), now_ms);
+            }
             DeviceEvent::Happened(id, name, props) if self.devices.contains_key(id) => {
                 let seq = self.next_seq();
                 self.tell_once(seq, *id, frame::event(seq, *id, name, props), now_ms);
             }
-            DeviceEvent::Command(_) | DeviceEvent::Happened(..) | DeviceEvent::Said(_) => {}
+            DeviceEvent::Command(_)
+            | DeviceEvent::Alarm(_)
+            | DeviceEvent::Happened(..)
+            | DeviceEvent::Said(_) => {}
             DeviceEvent::Removed(id) => self.remove(*id, now_ms),
         }
     }

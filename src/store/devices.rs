@@ -22,7 +22,7 @@ impl Record for Command {
 }
 
 impl Record for Watch {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 }
 
 impl Record for Grant {

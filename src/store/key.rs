@@ -53,6 +53,10 @@ pub enum Table {
     DeviceCertificate = 43,
     /// fingerprint -> device.
     CertificateDevice = 44,
+    /// device or account, time (newest first), number -> what somebody did.
+    Audit = 45,
+    /// time (newest first), device or account, number -> nothing: the same in order of time.
+    AuditTime = 46,
     /// user, topic hash -> retained message.
     Retained = 48,
     /// user, client hash -> session of a topic space's client.
@@ -86,6 +90,8 @@ pub const TABLES: &[Table] = &[
     Table::InvitationHash,
     Table::DeviceCertificate,
     Table::CertificateDevice,
+    Table::Audit,
+    Table::AuditTime,
     Table::Retained,
     Table::SpaceSession,
     Table::SpaceQueue,

@@ -1,5 +1,6 @@
 //! Tests of the store as the rooms above use it.
 
+mod audit;
 mod checkpoints;
 mod conformance;
 mod crash;

@@ -45,8 +45,8 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         self.entries.get(key).is_some_and(|entry| entry.since_ms + self.window_ms > now_ms)
     }
 
-    /// `key` tried and failed.
-    pub fn failed(&mut self, key: &K, now_ms: i64) {
+    /// `key` tried and failed: how often in this window.
+    pub fn failed(&mut self, key: &K, now_ms: i64) -> u32 {
         let window_ms = self.window_ms;
         if self.entries.len() >= self.entries_max && !self.entries.contains_key(key) {
             self.entries.retain(|_, entry| entry.since_ms + window_ms > now_ms);
@@ -60,6 +60,7 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
             *entry = fresh;
         }
         entry.failures = entry.failures.saturating_add(1);
+        entry.failures
     }
 
     /// `key` is who it says: what it guessed before is forgiven.

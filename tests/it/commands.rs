@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Open, Tab};
+use crate::support::{Open, Tab, until};
 
 async fn phases(tab: &mut Tab, reference: &str) -> Vec<String> {
     let mut phases = Vec::new();
@@ -89,4 +89,69 @@ async fn a_report_that_breaks_the_schema_is_the_devices_last_problem_and_the_lin
     assert_eq!(seen["reported"], json!({"on": true}));
     link.report(json!({"brightness": 9})).await;
     assert_eq!(bob.see(&lamp).await["connected"], true);
+}
+
+#[tokio::test]
+async fn how_commands_end_is_counted() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut link = lamp.connect().await;
+    let counts = async || {
+        let applied = open.metric("hearth_command_applied_seconds_count").await;
+        (applied, open.metric("hearth_commands_failed_total").await)
+    };
+    // Other tests of this process count as well.
+    let before = counts().await;
+    bob.want(&lamp, json!({"on": true})).await;
+    let asked = link.set().await;
+    link.report(asked).await;
+    bob.want(&lamp, json!({"brightness": 90})).await;
+    link.set().await;
+    link.publish("refused", br#"{"brightness":"too hot"}"#).await;
+    until(|| async {
+        let (applied, failed) = counts().await;
+        (applied > before.0 && failed > before.1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_time_to_live_is_a_week_at_most_on_every_interface() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let lamp = bob.add("light", "lamp").await;
+    let mut tab = bob.tab().await;
+    for ttl_s in [0, 604_801] {
+        let body = json!({"desired": {"on": true}, "ttl_s": ttl_s});
+        let path = format!("/devices/{}", lamp.id);
+        assert_eq!(bob.ask("PATCH", &path, Some(body)).await.status, 422);
+        let mut wish = set("r", lamp.id, &json!({"on": true}));
+        wish["ttl_s"] = ttl_s.into();
+        tab.say(&wish).await;
+        assert_eq!(tab.wait_for(|frame| frame["ref"] == "r").await["code"], "invalid");
+    }
+}
+
+#[tokio::test]
+async fn an_alarm_is_told_when_it_begins_when_it_is_seen_and_when_it_is_over() {
+    let open = Open::new().await;
+    let bob = open.person("bob").await;
+    let cooker = bob.add("sous_vide", "cooker").await;
+    let mut link = cooker.connect().await;
+    let mut tab = bob.tab().await;
+    let say = |low: bool| json!({"phase": "off", "water_c": 20.0, "low_water": low});
+    link.report(say(true)).await;
+    let raised = tab.wait_for(|frame| frame["type"] == "alarm").await;
+    assert_eq!((&raised["code"], &raised["state"]), (&json!("low_water"), &json!("raised")));
+    link.report(say(true)).await;
+    let path = format!("/devices/{}/alarms/low_water/acknowledge", cooker.id);
+    assert_eq!(bob.ask("POST", &path, None).await.status, 200);
+    let seen = tab.wait_for(|frame| frame["type"] == "alarm").await;
+    assert_eq!((&seen["state"], &seen["by"]), (&json!("acknowledged"), &json!("bob")));
+    assert_eq!(bob.see(&cooker).await["alarms"][0]["acknowledged_by"], "bob");
+    link.report(say(false)).await;
+    let over = tab.wait_for(|frame| frame["type"] == "alarm").await;
+    assert_eq!((&over["state"], &over["since"]), (&json!("cleared"), &raised["since"]));
+    assert_eq!(bob.see(&cooker).await["alarms"], json!([]));
 }

@@ -16,6 +16,7 @@
 
 mod account;
 mod admin;
+mod audit;
 mod backup;
 mod bad_mqtt;
 mod bad_rest;
@@ -25,6 +26,7 @@ mod durable;
 mod faults;
 mod history;
 mod kill;
+mod kinds;
 mod line;
 mod mqtt_limits;
 mod norms;
@@ -33,6 +35,7 @@ mod process;
 mod sharing;
 mod start_stop;
 mod stats;
+mod storm;
 mod support;
 mod tabs;
 mod tls;

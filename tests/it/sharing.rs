@@ -102,3 +102,49 @@ async fn a_deleted_device_leaves_the_pages_of_all_who_shared_it() {
     assert_eq!(ann.ask("DELETE", &format!("/devices/{}", lamp.id), None).await.status, 204);
     tab.wait_for(|frame| frame["type"] == "removed" && frame["id"] == lamp.id).await;
 }
+
+/// The phases of the only command of a device, by its list.
+async fn command(owner: &Person, lamp: &Thing) -> (Json, Json) {
+    let path = format!("/devices/{}/commands", lamp.id);
+    let listed = owner.ask("GET", &path, None).await.json();
+    (listed[0]["phase"].clone(), listed[0]["reason"].clone())
+}
+
+#[tokio::test]
+async fn who_loses_the_right_loses_what_is_asked_and_not_done() {
+    let open = Open::new().await;
+    let (ann, bob) = (open.person("ann").await, open.person("bob").await);
+    let lamp = ann.add("light", "lamp").await;
+    for end in ["taken away", "lowered", "given up"] {
+        give(&ann, &lamp, "bob", json!({"role": "operator"})).await;
+        let mut tab = ann.tab().await;
+        assert_eq!(bob.want(&lamp, json!({"on": true})).await.status, 200);
+        let since = Instant::now();
+        let status = match end {
+            "taken away" => take(&ann, &lamp, "bob").await,
+            "lowered" => give(&ann, &lamp, "bob", json!({"role": "viewer"})).await,
+            _ => take(&bob, &lamp, "bob").await,
+        };
+        assert!([200, 204].contains(&status), "{end}");
+        tab.wait_for(|frame| frame["phase"] == "failed").await;
+        assert!(since.elapsed() < Duration::from_secs(1), "{end}");
+        let (phase, reason) = command(&ann, &lamp).await;
+        assert_eq!(phase, "failed", "{end}: {reason}");
+        assert!(ann.see(&lamp).await["desired"]["on"].is_null(), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_with_a_right_that_ends_is_given_up_with_it() {
+    let open = Open::new().await;
+    let (ann, bob) = (open.person("ann").await, open.person("bob").await);
+    let lamp = ann.add("light", "lamp").await;
+    let until = now_ms() + 2_500;
+    give(&ann, &lamp, "bob", json!({"role": "operator", "until": until})).await;
+    bob.want(&lamp, json!({"on": true})).await;
+    let path = format!("/devices/{}/commands", lamp.id);
+    let listed = ann.ask("GET", &path, None).await.json();
+    assert!(listed[0]["expires"].as_u64().unwrap() <= until, "{listed}");
+    ann.sees(&lamp, |seen| seen["desired"]["on"].is_null()).await;
+    assert_eq!(command(&ann, &lamp).await.0, "expired");
+}

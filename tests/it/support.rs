@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// The longest that anything here may take.
@@ -250,6 +251,14 @@ impl Tab {
     pub async fn refused_at(http: SocketAddr, path: &str, token: &str) -> String {
         let url = format!("ws://{http}{path}?token={token}");
         soon(connect_async(url)).await.unwrap_err().to_string()
+    }
+
+    /// With the token as a header, as programs may.
+    pub async fn with_header(http: SocketAddr, token: &str) -> Self {
+        let mut request = format!("ws://{http}/ws").into_client_request().unwrap();
+        let bearer = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        Self { socket: soon(connect_async(request)).await.unwrap().0 }
     }
 
     pub async fn say(&mut self, frame: &Json) {

@@ -94,6 +94,36 @@ async fn who_asks_too_fast_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn a_program_opens_a_socket_with_its_token_as_a_header() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let lamp = ann.add("light", "lamp").await;
+    let reader = program(&ann, json!({"label": "grafana"})).await;
+    let mut tab = Tab::with_header(ann.http, &reader.token).await;
+    assert_eq!(tab.frame().await["devices"][0]["id"], lamp.id);
+}
+
+#[tokio::test]
+async fn who_asks_too_fast_on_a_socket_is_told_when_to_come_back_and_stays_connected() {
+    let open = Open::with(&[("HTTP__TOKEN_BURST_MAX", "5"), ("HTTP__TOKEN_RATE_MAX", "1")]).await;
+    let ann = open.person("ann").await;
+    let lamp = ann.add("light", "lamp").await;
+    let button = program(&ann, json!({"label": "button", "scope": "control"})).await;
+    let mut tab = Tab::open(ann.http, &button.token).await;
+    for level in 1..=20 {
+        let wish = json!({ "brightness": level });
+        let reference = level.to_string();
+        let set = json!({"type": "set", "ref": reference, "device": lamp.id, "desired": wish});
+        tab.say(&set).await;
+    }
+    let refused = tab.wait_for(|frame| frame["type"] == "error").await;
+    assert_eq!(refused["code"], "too_many_requests");
+    assert!(refused["ref"].is_string() && refused["retry_after_s"].as_u64() >= Some(1));
+    tab.say(&json!({"type": "ping"})).await;
+    tab.wait_for(|frame| frame["type"] == "pong").await;
+}
+
+#[tokio::test]
 async fn a_client_credential_is_shown_once_and_can_be_taken_back() {
     let open = Open::new().await;
     let (ann, bob) = (open.person("ann").await, open.person("bob").await);

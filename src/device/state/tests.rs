@@ -4,13 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::device::DeviceError;
-use crate::device::{Patch, Wishes};
+use crate::device::{AlarmStep, Patch, Wishes};
 use crate::kind::Kinds;
-use crate::model::{DeviceId, Phase, Via};
+use crate::model::{Caller, DeviceId, Phase, Via};
 use crate::supervision::outbox::outbox;
 use crate::supervision::permit::Permits;
 
 mod restart;
+mod rights;
 
 const LINK: LinkId = LinkId(1);
 const IDLE_MS: i64 = 30_000;
@@ -139,7 +140,7 @@ impl Bench {
 
 #[expect(clippy::needless_pass_by_value, reason = "json! makes it where it is asked")]
 fn patch(reference: &str, desired: serde_json::Value, ttl_s: Option<u32>) -> Patch {
-    let by = Caller { user: UserId(1), name: "bob".into(), via: Via::Login };
+    let by = Caller { user: UserId(1), name: "bob".into(), via: Via::Login, from: None };
     Patch {
         by,
         reference: reference.into(),
@@ -330,6 +331,36 @@ fn the_end_of_a_command_is_told_only_when_it_is_stored() {
     bench.store_works = true;
     bench.later(1_000);
     assert_eq!(bench.phases("a"), [Phase::Accepted, Phase::Applied]);
+}
+
+#[test]
+fn what_is_done_of_a_command_is_stored_with_the_device() {
+    let mut bench = Bench::of("light");
+    bench.connect();
+    bench.say(r#"{"on":true}"#);
+    bench.later(2_000);
+    let change = bench.state.patch(&patch("a", json!({"on": true, "brightness": 40}), None), 0);
+    let row = change.unwrap().unwrap().rows.remove(0);
+    assert_eq!(row.open, [("brightness", 40_i64)].into_iter().collect::<Props>());
+    bench.ask("b", json!({"on": false, "brightness": 40}), None);
+    bench.say(r#"{"on":false}"#);
+    bench.later(2_000);
+    let row = bench.stored.unwrap().1.pop().unwrap();
+    assert_eq!(row.open, [("brightness", 40_i64)].into_iter().collect::<Props>());
+}
+
+#[test]
+fn a_write_that_is_tried_again_brings_no_ended_command_back() {
+    let mut bench = Bench::of("light");
+    bench.connect();
+    bench.ask("a", json!({"brightness": 10}), None);
+    bench.store_works = false;
+    bench.delivered();
+    bench.ask("b", json!({"brightness": 20}), None);
+    bench.store_works = true;
+    bench.later(2_000);
+    let rows = bench.stored.unwrap().1;
+    assert!(rows.iter().all(|row| &*row.reference != "a"), "{rows:?}");
 }
 
 #[test]

@@ -5,21 +5,22 @@
 )]
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::host::now_ms;
 use crate::http::Floor;
 use crate::http::error::{Body, Problem};
-use crate::http::server::PeerAddress;
+use crate::model::audit::Action;
 use crate::session::{LoginId, SessionMsg};
 use crate::store::Batch;
 use crate::store::accounts::{self, RefreshFamily};
 
-use super::caller::{SignedIn, peer_address};
-use super::{check_new, end_login, signed_out, store_fault};
+use super::caller::{SignedIn, person};
+use super::logins::{end_login, note_failure};
+use super::{about, check_new, note, signed_out, store_fault};
 
 /// A sign-in that goes on.
 #[derive(Serialize, ToSchema)]
@@ -51,7 +52,7 @@ pub struct NewPassword {
     responses((status = 200, body = Vec<ShownLogin>), (status = 401, body = Problem)))]
 pub async fn logins(
     State(floor): Floor,
-    SignedIn(who): SignedIn,
+    SignedIn(who, _): SignedIn,
 ) -> Result<Json<Vec<ShownLogin>>, Problem> {
     let logins = accounts::families(&floor.store, Some(who.sub), None, usize::MAX);
     let mut logins = logins.map_err(store_fault)?;
@@ -73,12 +74,13 @@ pub async fn logins(
     responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn end(
     State(floor): Floor,
-    SignedIn(who): SignedIn,
+    SignedIn(who, from): SignedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found())?;
     let family = accounts::family(&floor.store, who.sub, id).map_err(store_fault)?;
-    end_login(&floor.store, &floor.sessions, &family.ok_or_else(Problem::not_found)?).await?;
+    let family = family.ok_or_else(Problem::not_found)?;
+    end_login(&floor, &family, from, Action::SignedOut).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -88,20 +90,18 @@ pub async fn end(
         (status = 429, body = Problem)))]
 pub async fn password(
     State(floor): Floor,
-    SignedIn(who): SignedIn,
-    ConnectInfo(PeerAddress(peer)): ConnectInfo<PeerAddress>,
-    headers: HeaderMap,
+    SignedIn(who, from): SignedIn,
     Body(asked): Body<NewPassword>,
 ) -> Result<StatusCode, Problem> {
-    let address = peer_address(peer, &headers, &floor.config);
     let user =
         accounts::user(&floor.store, who.sub).map_err(store_fault)?.ok_or_else(signed_out)?;
     let account = accounts::fold(&user.name);
-    floor.auth.may_try(&account, address, now_ms())?;
+    floor.auth.may_try(&account, from, now_ms())?;
     check_new(&user.name, &asked.new, &floor.config)?;
     let kept = accounts::password(&floor.store, user.id).map_err(store_fault)?;
     if !floor.auth.passwords.verify(asked.current, kept).await? {
-        floor.auth.failed(&account, address, now_ms());
+        let failures = floor.auth.failed(&account, from, now_ms());
+        note_failure(&floor, Some(&user), from, failures)?;
         let detail = "this is not the present password";
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail));
     }
@@ -114,6 +114,7 @@ pub async fn password(
     for login in &others {
         accounts::remove_family(&mut batch, user.id, login.id);
     }
+    note(&floor, &mut batch, &about(user.id, person(&user, from), Action::PasswordChanged)?)?;
     floor.store.commit(batch).await.map_err(store_fault)?;
     for login in others {
         floor.sessions.tell(user.id, SessionMsg::LoginEnded(LoginId(login.id)));

@@ -12,12 +12,12 @@ use crate::host::now_ms;
 use crate::http::HttpFloor;
 use crate::http::error::Problem;
 use crate::model::{Caller, DeviceId, Role, Scope, UserId, Via};
-use crate::session::{Answer, LoginId, SessionError, SessionMsg};
+use crate::session::{Answer, Asked, LoginId, SessionError, SessionMsg};
 use crate::store::credentials::{self, ApiToken};
 use crate::store::{SecretHash, accounts};
 use crate::throttle::rate::Buckets;
 
-use super::caller::{bearer, caller, check, no_token};
+use super::caller::{address, bearer, caller, check, no_token};
 use super::store_fault;
 use super::tokens::Claims;
 
@@ -38,14 +38,16 @@ pub struct Asker {
     pub scope: Scope,
     /// Unix milliseconds at which it is over.
     pub expires_ms: i64,
+    /// The hash of the API token that it comes with; people have none.
+    pub token: Option<SecretHash>,
 }
 
 impl Asker {
-    /// A person.
+    /// A person, at that address.
     #[must_use]
-    pub fn person(claims: &Claims) -> Self {
-        let expires_ms = claims.exp.saturating_mul(1_000);
-        Self { caller: caller(claims), login: claims.login, scope: Scope::ALL, expires_ms }
+    pub fn person(claims: &Claims, from: IpAddr) -> Self {
+        let (caller, expires_ms) = (caller(claims, from), claims.exp.saturating_mul(1_000));
+        Self { caller, login: claims.login, scope: Scope::ALL, expires_ms, token: None }
     }
 
     /// Asks the user's session, with no more rights than the asker has.
@@ -57,8 +59,10 @@ impl Asker {
         floor: &HttpFloor,
         question: impl FnOnce(Answer<T>) -> SessionMsg + Send,
     ) -> Result<T, SessionError> {
-        let within = |reply| SessionMsg::Within(self.scope.clone(), Box::new(question(reply)));
-        floor.sessions.ask(self.caller.user, within).await
+        let (by, scope) = (self.caller.clone(), self.scope.clone());
+        let asked =
+            |reply| SessionMsg::Asked(Box::new(Asked { by, scope, question: question(reply) }));
+        floor.sessions.ask(self.caller.user, asked).await
     }
 }
 
@@ -69,7 +73,8 @@ impl FromRequestParts<Arc<HttpFloor>> for Asker {
         parts: &mut Parts,
         floor: &Arc<HttpFloor>,
     ) -> Result<Self, Problem> {
-        check_asker(floor, bearer(&parts.headers).ok_or_else(no_token)?)
+        let token = bearer(&parts.headers).ok_or_else(no_token)?;
+        check_asker(floor, token, address(parts, floor))
     }
 }
 
@@ -86,13 +91,13 @@ impl FromRequestParts<Arc<HttpFloor>> for Viewer {
         floor: &Arc<HttpFloor>,
     ) -> Result<Self, Problem> {
         if let Some(token) = bearer(&parts.headers) {
-            return check_asker(floor, token).map(Self);
+            return check_asker(floor, token, address(parts, floor)).map(Self);
         }
         let query = parts.uri.query().unwrap_or_default();
         let mut members = query.split('&').filter_map(|member| member.split_once('='));
         let token = members.find_map(|(name, value)| (name == "token").then_some(value));
         let token = token.filter(|token| token.starts_with(PREFIX)).ok_or_else(no_token)?;
-        let asker = check_asker(floor, token)?;
+        let asker = check_asker(floor, token, address(parts, floor))?;
         if asker.scope.role > Role::Viewer {
             let detail = "in an address only a token with the scope \"read\" is taken";
             return Err(Problem::new(StatusCode::FORBIDDEN, "token_too_strong", detail));
@@ -101,13 +106,13 @@ impl FromRequestParts<Arc<HttpFloor>> for Viewer {
     }
 }
 
-/// Who a token is.
+/// Who a token is that comes from an address.
 ///
 /// # Errors
 /// 401; 429 for who asks too fast.
-pub fn check_asker(floor: &HttpFloor, token: &str) -> Result<Asker, Problem> {
+pub fn check_asker(floor: &HttpFloor, token: &str, from: IpAddr) -> Result<Asker, Problem> {
     let Some(secret) = token.strip_prefix(PREFIX) else {
-        return check(floor, token).map(|claims| Asker::person(&claims));
+        return check(floor, token).map(|claims| Asker::person(&claims, from));
     };
     let now_ms = now_ms();
     let kept = credentials::token_of(&floor.store, &SecretHash::of(secret)).map_err(store_fault)?;
@@ -120,12 +125,14 @@ pub fn check_asker(floor: &HttpFloor, token: &str) -> Result<Asker, Problem> {
     let (Some(kept), Some(user)) = (kept, user) else {
         return Err(Problem::unauthorized("invalid_token", "the token is not valid"));
     };
-    floor.auth.rates.token(kept.hash, user.id, now_ms)?;
+    floor.auth.rates.take(Some(kept.hash), user.id, now_ms).map_err(Problem::too_many)?;
+    let (via, from) = (Via::Token(kept.label.clone()), Some(from));
     Ok(Asker {
         scope: scope(&kept),
         expires_ms: kept.expires_ms.unwrap_or(i64::MAX),
         login: None,
-        caller: Caller { user: user.id, name: user.name, via: Via::Token(kept.label) },
+        caller: Caller { user: user.id, name: user.name, via, from },
+        token: Some(kept.hash),
     })
 }
 
@@ -201,16 +208,18 @@ impl Rates {
     /// # Errors
     /// 429
     pub fn user(&self, user: UserId, now_ms: i64) -> Result<(), Problem> {
-        lock(&self.users).take(&user, now_ms).map_err(Problem::too_many)
+        self.take(None, user, now_ms).map_err(Problem::too_many)
     }
 
-    /// A request of a user's program.
+    /// A request of a user, or of a user's program with this token.
     ///
     /// # Errors
-    /// 429
-    pub fn token(&self, token: SecretHash, user: UserId, now_ms: i64) -> Result<(), Problem> {
-        lock(&self.tokens).take(&token, now_ms).map_err(Problem::too_many)?;
-        self.user(user, now_ms)
+    /// Seconds to wait.
+    pub fn take(&self, token: Option<SecretHash>, user: UserId, now_ms: i64) -> Result<(), u64> {
+        if let Some(token) = token {
+            lock(&self.tokens).take(&token, now_ms)?;
+        }
+        lock(&self.users).take(&user, now_ms)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who sends a request.
 
-use std::net::{IpAddr, SocketAddr};
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -11,32 +12,76 @@ use crate::config::Config;
 use crate::host::now_ms;
 use crate::http::HttpFloor;
 use crate::http::error::Problem;
-use crate::model::{Caller, Via};
+use crate::http::server::PeerAddress;
+use crate::model::{Caller, User, Via};
+use crate::session::{Answer, SessionError, SessionMsg};
 use crate::store::accounts;
 
 use super::asker::{Asker, PREFIX, check_asker, for_people};
 use super::store_fault;
 use super::tokens::{BadToken, Claims};
 
-/// Somebody who signed in.
-pub struct SignedIn(pub Claims);
+/// Somebody who signed in, and the address that the request comes from.
+pub struct SignedIn(pub Claims, pub IpAddr);
 
 impl SignedIn {
     /// Who, as the rooms below know it.
     #[must_use]
     pub fn caller(&self) -> Caller {
-        caller(&self.0)
+        caller(&self.0, self.1)
+    }
+
+    /// Asks the person's session something.
+    ///
+    /// # Errors
+    /// Whatever the session answers.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        floor: &HttpFloor,
+        question: impl FnOnce(Answer<T>) -> SessionMsg + Send,
+    ) -> Result<T, SessionError> {
+        Asker::person(&self.0, self.1).ask(floor, question).await
     }
 }
 
 /// Who, as the rooms below know it.
 #[must_use]
-pub fn caller(claims: &Claims) -> Caller {
-    Caller { user: claims.sub, name: claims.name.as_str().into(), via: Via::Login }
+pub fn caller(claims: &Claims, from: IpAddr) -> Caller {
+    let (user, name) = (claims.sub, claims.name.as_str().into());
+    Caller { user, name, via: Via::Login, from: Some(from) }
+}
+
+/// Who, for somebody who is only just signing in or out.
+#[must_use]
+pub fn person(user: &User, from: IpAddr) -> Caller {
+    Caller { user: user.id, name: user.name.clone(), via: Via::Login, from: Some(from) }
+}
+
+/// Where a request comes from.
+pub struct Address(pub IpAddr);
+
+impl FromRequestParts<Arc<HttpFloor>> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        floor: &Arc<HttpFloor>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(address(parts, floor)))
+    }
+}
+
+/// A request that came through no door of ours comes from nowhere.
+pub(super) fn address(parts: &Parts, floor: &HttpFloor) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<PeerAddress>>();
+    let address = |ConnectInfo(PeerAddress(peer)): &ConnectInfo<PeerAddress>| {
+        peer_address(*peer, &parts.headers, &floor.config)
+    };
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), address)
 }
 
 /// An administrator.
-pub struct Administrator(pub Claims);
+pub struct Administrator(pub Claims, pub IpAddr);
 
 impl FromRequestParts<Arc<HttpFloor>> for SignedIn {
     type Rejection = Problem;
@@ -46,7 +91,7 @@ impl FromRequestParts<Arc<HttpFloor>> for SignedIn {
         floor: &Arc<HttpFloor>,
     ) -> Result<Self, Problem> {
         let token = bearer(&parts.headers).ok_or_else(no_token)?;
-        check(floor, token).map(Self)
+        Ok(Self(check(floor, token)?, address(parts, floor)))
     }
 }
 
@@ -57,7 +102,8 @@ impl OptionalFromRequestParts<Arc<HttpFloor>> for SignedIn {
         parts: &mut Parts,
         floor: &Arc<HttpFloor>,
     ) -> Result<Option<Self>, Problem> {
-        Ok(bearer(&parts.headers).and_then(|token| check(floor, token).ok()).map(Self))
+        let claims = bearer(&parts.headers).and_then(|token| check(floor, token).ok());
+        Ok(claims.map(|claims| Self(claims, address(parts, floor))))
     }
 }
 
@@ -70,9 +116,9 @@ impl FromRequestParts<Arc<HttpFloor>> for Administrator {
     ) -> Result<Self, Problem> {
         let signed_in =
             <SignedIn as FromRequestParts<Arc<HttpFloor>>>::from_request_parts(parts, floor);
-        let SignedIn(claims) = signed_in.await?;
+        let SignedIn(claims, from) = signed_in.await?;
         if claims.admin {
-            return Ok(Self(claims));
+            return Ok(Self(claims, from));
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "for administrators"))
     }
@@ -94,7 +140,7 @@ pub(in crate::http) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// 401; 403 for an API token; 429 for who asks too fast.
 pub fn check(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
     if token.starts_with(PREFIX) {
-        check_asker(floor, token)?;
+        check_asker(floor, token, Ipv4Addr::UNSPECIFIED.into())?;
         return Err(for_people());
     }
     let claims = floor.auth.tokens.read(token, now_ms() / 1_000).map_err(|error| match error {
@@ -129,10 +175,10 @@ pub fn check_person(floor: &HttpFloor, token: &str) -> Result<Claims, Problem> {
 ///
 /// # Errors
 /// 401
-pub fn check_socket(floor: &HttpFloor, token: &str) -> Result<Asker, Problem> {
+pub fn check_socket(floor: &HttpFloor, token: &str, from: IpAddr) -> Result<Asker, Problem> {
     match floor.auth.tickets.take(token, now_ms()) {
-        Some(claims) => Ok(Asker::person(&claims)),
-        None => check_asker(floor, token),
+        Some(claims) => Ok(Asker::person(&claims, from)),
+        None => check_asker(floor, token, from),
     }
 }
 

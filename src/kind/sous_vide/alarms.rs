@@ -109,7 +109,9 @@ impl Alarms {
             if raised && sign.over {
                 changes.push(AlarmChange::Clear((*code).into()));
             } else if !raised && (sign.at_once || ripe) {
-                changes.push(AlarmChange::Raise((*code).into()));
+                let due_ms = due_ms.filter(|_| ripe).unwrap_or(now_ms);
+                let due_ms = look.gone_ms(code, *hold_s).map_or(due_ms, |at_ms| at_ms.min(due_ms));
+                changes.push(AlarmChange::Raise { code: (*code).into(), due_ms });
             } else if !raised && let Some(due_ms) = due_ms.filter(|due_ms| *due_ms > now_ms) {
                 self.next_ms = Some(self.next_ms.map_or(due_ms, |next_ms| next_ms.min(due_ms)));
             }
@@ -144,6 +146,14 @@ impl Look<'_> {
             seen(Sign::plain(cool)),
             seen(Sign::plain(self.phase == "error" && !told)),
         ]
+    }
+
+    /// When silence was due to be told of, Unix milliseconds: it began with the last message, even
+    /// if the server did not run then.
+    fn gone_ms(&self, code: &str, hold_s: i64) -> Option<i64> {
+        let silent = code == "offline_while_cooking" && !self.connected;
+        let last_ms = self.device.last_seen_ms.filter(|_| silent)?;
+        Some(last_ms.saturating_add(hold_s * 1000))
     }
 
     fn is_expert(&self) -> bool {

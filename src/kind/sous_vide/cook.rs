@@ -23,6 +23,10 @@ const JUMP_C: f64 = 20.0;
 const JUMP_MS: i64 = 60_000;
 /// How long a guess of the end stands before it is made anew, in milliseconds.
 const GUESS_MS: i64 = 300_000;
+/// The end of a timer moves by no less than this, in milliseconds: a report takes its time.
+const TIMER_MS: u64 = 5_000;
+/// An event this long after what it tells of is late, in seconds.
+const LATE_S_MIN: i64 = 10;
 /// This near to its target, in °C, water has arrived.
 const THERE_C: f64 = 0.5;
 
@@ -46,6 +50,9 @@ pub struct Cook {
     food: Option<Food>,
     /// Whether the cook ended: its food stays as it was until the next one.
     ended: bool,
+    /// The seconds left of the cook's timer as the cooker last counted them, and when it ends or
+    /// ended by that, Unix milliseconds.
+    timer: Option<(f64, i64)>,
     /// When the food may be pasteurised, and until when that guess stands, Unix milliseconds.
     guess: Option<(Option<i64>, i64)>,
     alarms: Alarms,
@@ -60,6 +67,9 @@ impl Cook {
             || water_c.is_some() && water_c != self.last.map(|(_, water_c)| water_c);
         self.seen_ms = self.seen_ms.max(device.last_seen_ms);
         self.turn(device, target_c, now_ms);
+        if connected && news {
+            self.count_down(device, now_ms);
+        }
         if let Some(water_c) = water_c.filter(|_| connected && news) {
             self.measured(device, water_c, target_c, now_ms);
         }
@@ -109,6 +119,30 @@ impl Cook {
         }
         // The next cook may follow without a word of `off` or `idle` between.
         self.ended |= matches!(phase(device), "off" | "idle" | "done" | "error");
+    }
+
+    /// Notes when the timer ends, which stays known while the cooker or the server is away.
+    fn count_down(&mut self, device: &Device, now_ms: i64) {
+        if matches!(phase(device), "preheating" | "ready") {
+            self.timer = None;
+        }
+        let left_s = device.reported.number("remaining_s").filter(|_| phase(device) == "cooking");
+        let Some(left_s) = left_s else { return };
+        let ends_ms = now_ms.saturating_add(milliseconds(left_s));
+        // A message that says nothing new of the timer leaves its end where it was.
+        let stands = |(known_s, known_ms): &(f64, i64)| {
+            (known_s - left_s).abs() < 0.5 || known_ms.abs_diff(ends_ms) < TIMER_MS
+        };
+        let known_ms = self.timer.filter(stands).map(|(_, known_ms)| known_ms);
+        self.timer = Some((left_s, known_ms.unwrap_or(ends_ms)));
+    }
+
+    /// Seconds by which the event that the timer is over comes too late.
+    #[must_use]
+    pub fn late_s(&self, event: &str, now_ms: i64) -> Option<i64> {
+        let (_, ended_ms) = self.timer.filter(|_| event == "timer_done")?;
+        let late_s = now_ms.saturating_sub(ended_ms) / 1_000;
+        (late_s >= LATE_S_MIN).then_some(late_s)
     }
 
     fn measured(&mut self, device: &Device, water_c: f64, target_c: Option<f64>, now_ms: i64) {
@@ -169,6 +203,9 @@ impl Cook {
             let range = [about(eta.soonest_s), eta.latest_s.map_or(Json::Null, about)];
             map.insert("eta_range_s".to_owned(), range.to_vec().into());
         }
+        if let Some((_, ends_ms)) = self.timer.filter(|_| phase(device) == "cooking") {
+            map.insert("timer_ends_ms".to_owned(), ends_ms.into());
+        }
         if let Some(food) = &self.food {
             let done = food.is_pasteurised();
             let tenth = (food.core_c() * 10.0).round() / 10.0;
@@ -213,6 +250,11 @@ fn target_c(device: &Device) -> Option<f64> {
 #[expect(clippy::cast_precision_loss, reason = "instants are within 2^53")]
 fn seconds(from_ms: i64, to_ms: i64) -> f64 {
     to_ms.saturating_sub(from_ms).max(0) as f64 / 1000.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a timer is a few days at most")]
+const fn milliseconds(seconds: f64) -> i64 {
+    (seconds * 1000.0) as i64
 }
 
 /// As exact as a guess is: to ten seconds up to ten minutes, to a minute above. It also keeps every

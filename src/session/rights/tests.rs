@@ -12,6 +12,7 @@ use crate::session::state::SessionState;
 const USERS: u64 = 6;
 const DEVICES: u64 = 8;
 const PEOPLE_MAX: usize = 3;
+const LINKS_MAX: usize = 12;
 const ROLES: [Role; 3] = [Role::Viewer, Role::Operator, Role::Owner];
 
 /// A small generator (`SplitMix64`), so that a failure names its seed.
@@ -31,14 +32,29 @@ impl Dice {
     }
 }
 
+/// A link to a device that waits to be used.
+#[derive(Clone, Copy)]
+struct Link {
+    device: u64,
+    by: u64,
+    grant: Grant,
+    expires_ms: i64,
+}
+
 /// The town as it should be: a list of facts, searched from end to end.
 #[derive(Default)]
 struct Model {
     made: Vec<(u64, u64)>,
     given: Vec<(u64, u64, Role, Option<i64>)>,
+    links: Vec<Link>,
 }
 
 impl Model {
+    fn give(&mut self, device: u64, user: u64, grant: Option<Grant>) {
+        self.given.retain(|(of, to, ..)| (*of, *to) != (device, user));
+        self.given.extend(grant.map(|grant| (device, user, grant.role, grant.until_ms)));
+    }
+
     fn role(&self, device: u64, user: u64, now_ms: i64) -> Option<Role> {
         if self.made.contains(&(device, user)) {
             return Some(Role::Owner);
@@ -68,6 +84,7 @@ struct Town {
     made: BTreeMap<u64, UserId>,
     grants: BTreeMap<(u64, u64), Grant>,
     sessions: BTreeMap<u64, SessionState>,
+    links: Vec<Link>,
     now_ms: i64,
 }
 
@@ -76,8 +93,8 @@ impl Town {
         let kind = Kinds::load([]).unwrap().get("light").unwrap().clone();
         let device = Device::new(DeviceId(1), UserId(1), kind.name.clone(), "lamp".into(), None, 0);
         let view = View::of(&device, &kind, false, &serde_json::Map::new());
-        let (made, grants, sessions) = Default::default();
-        Self { view, made, grants, sessions, now_ms: 1 }
+        let (made, grants, sessions, links) = Default::default();
+        Self { view, made, grants, sessions, links, now_ms: 1 }
     }
 
     fn view(&self, device: u64) -> View {
@@ -127,12 +144,7 @@ impl Town {
         let (now_ms, with) = (self.now_ms, sharing.with.0);
         let by = self.session(sharing.by.user.0);
         by.check(DeviceId(device), needed(sharing), &Scope::ALL)?;
-        let maker = *self.made.get(&device).ok_or(SessionError::NoSuchDevice)?;
-        let held =
-            |user: &u64| self.grants.get(&(device, *user)).is_some_and(|grant| grant.holds(now_ms));
-        let (people, has_one) = ((0..USERS).filter(held).count(), held(&with));
-        let shares = Shares { maker, has_one, people, people_max: PEOPLE_MAX };
-        decide(sharing, shares, now_ms)?;
+        decide(sharing, self.shares(device, with)?, now_ms)?;
         match sharing.grant {
             Some(grant) => drop(self.grants.insert((device, with), grant)),
             None => drop(self.grants.remove(&(device, with))),
@@ -141,10 +153,33 @@ impl Town {
         Ok(())
     }
 
+    fn shares(&self, device: u64, with: u64) -> Result<Shares, SessionError> {
+        let maker = *self.made.get(&device).ok_or(SessionError::NoSuchDevice)?;
+        let held = |user: &u64| {
+            self.grants.get(&(device, *user)).is_some_and(|grant| grant.holds(self.now_ms))
+        };
+        let (people, has_one) = ((0..USERS).filter(held).count(), held(&with));
+        Ok(Shares { maker, has_one, people, people_max: PEOPLE_MAX })
+    }
+
+    fn accept(&mut self, at: usize, user: u64) -> Result<bool, SessionError> {
+        let Link { device, by, grant, expires_ms } = self.links[at];
+        let (inviter, own) = (self.right(device, by), self.right(device, user));
+        let link = Invited { grant, expires_ms, inviter, own };
+        let gives = accept(&link, self.shares(device, user)?, self.now_ms)?;
+        if gives {
+            self.links.remove(at);
+            self.grants.insert((device, user), grant);
+            self.grant_changed(device, user);
+        }
+        Ok(gives)
+    }
+
     fn delete(&mut self, device: u64, user: u64) -> Result<(), SessionError> {
         self.session(user).check(DeviceId(device), Role::Owner, &Scope::ALL)?;
         self.made.remove(&device);
         self.grants.retain(|(of, _), _| *of != device);
+        self.links.retain(|link| link.device != device);
         let now_ms = self.now_ms;
         for state in self.sessions.values_mut() {
             state.remove(DeviceId(device), now_ms);
@@ -153,16 +188,60 @@ impl Town {
     }
 }
 
-fn sharing(dice: &mut Dice, by: u64, now_ms: i64) -> Sharing {
+fn grant(dice: &mut Dice, now_ms: i64) -> Grant {
     let until_ms = (dice.roll(2) == 0).then(|| now_ms + i64::try_from(dice.roll(60)).unwrap() - 5);
-    let grant = (dice.roll(3) > 0).then(|| Grant { role: dice.role(), until_ms });
-    let by = Caller { user: UserId(by), name: "bob".into(), via: Via::Login };
+    Grant { role: dice.role(), until_ms }
+}
+
+fn sharing(dice: &mut Dice, by: u64, now_ms: i64) -> Sharing {
+    let grant = (dice.roll(3) > 0).then(|| grant(dice, now_ms));
+    let by = Caller { user: UserId(by), name: "bob".into(), via: Via::Login, from: None };
     Sharing { by, with: UserId(dice.roll(USERS)), grant }
+}
+
+/// Somebody makes a link to a device, if that user may.
+fn invite(town: &mut Town, model: &mut Model, dice: &mut Dice) {
+    let (by, device, now_ms) = (dice.roll(USERS), dice.roll(DEVICES), town.now_ms);
+    let may = town.session(by).check(DeviceId(device), Role::Owner, &Scope::ALL);
+    assert_eq!(may.is_ok(), model.role(device, by, now_ms) == Some(Role::Owner));
+    if may.is_ok() && town.links.len() < LINKS_MAX {
+        let expires_ms = now_ms + i64::try_from(dice.roll(80)).unwrap();
+        let link = Link { device, by, grant: grant(dice, now_ms), expires_ms };
+        town.links.push(link);
+        model.links.push(link);
+    }
+}
+
+/// Somebody uses a link: it gives what it says, once, while its maker may give that.
+fn join(town: &mut Town, model: &mut Model, dice: &mut Dice) {
+    let Ok(end @ 1..) = u64::try_from(town.links.len()) else { return };
+    let (at, user) = (usize::try_from(dice.roll(end)).unwrap(), dice.roll(USERS));
+    let (Link { device, by, grant, expires_ms }, now_ms) = (model.links[at], town.now_ms);
+    let role = model.role(device, user, now_ms);
+    let good = now_ms < expires_ms
+        && grant.until_ms.is_none_or(|until_ms| now_ms < until_ms)
+        && model.role(device, by, now_ms) == Some(Role::Owner);
+    let full = role.is_none() && model.people(device, now_ms) >= PEOPLE_MAX;
+    let expected = match role {
+        _ if !good => Err(SessionError::NoSuchDevice),
+        Some(role) if role >= grant.role => Ok(false),
+        _ if full => Err(SessionError::TooManyPeople(PEOPLE_MAX)),
+        _ => Ok(true),
+    };
+    assert_eq!(town.accept(at, user), expected);
+    if expected == Ok(true) {
+        model.links.remove(at);
+        model.give(device, user, Some(grant));
+    } else if !good {
+        // What is void stays void: room for others.
+        town.links.remove(at);
+        model.links.remove(at);
+    }
 }
 
 fn step(town: &mut Town, model: &mut Model, dice: &mut Dice) {
     let (user, device, now_ms) = (dice.roll(USERS), dice.roll(DEVICES), town.now_ms);
-    match dice.roll(20) {
+    match dice.roll(24) {
         0..=2 if !town.made.contains_key(&device) => {
             town.made.insert(device, UserId(user));
             model.made.push((device, user));
@@ -175,8 +254,11 @@ fn step(town: &mut Town, model: &mut Model, dice: &mut Dice) {
             if done.is_ok() {
                 model.made.retain(|(made, _)| *made != device);
                 model.given.retain(|(given, ..)| *given != device);
+                model.links.retain(|link| link.device != device);
             }
         }
+        20..=21 => invite(town, model, dice),
+        22..=23 => join(town, model, dice),
         4 => drop(town.sessions.remove(&user)),
         5..=6 => town.now_ms += i64::try_from(dice.roll(20)).unwrap(),
         _ => {
@@ -196,9 +278,7 @@ fn step(town: &mut Town, model: &mut Model, dice: &mut Dice) {
             let done = town.share(device, &sharing);
             assert_eq!(done.is_ok(), may, "{sharing:?} {done:?}");
             if done.is_ok() {
-                model.given.retain(|(of, to, ..)| (*of, *to) != (device, with));
-                let given = sharing.grant.map(|grant| (device, with, grant.role, grant.until_ms));
-                model.given.extend(given);
+                model.give(device, with, sharing.grant);
             }
         }
     }
@@ -246,7 +326,7 @@ fn nobody_ever_sees_or_does_what_nobody_gave_them() {
 
 #[test]
 fn leaving_is_everybodys_and_sharing_the_owners() {
-    let by = Caller { user: UserId(2), name: "ann".into(), via: Via::Login };
+    let by = Caller { user: UserId(2), name: "ann".into(), via: Via::Login, from: None };
     let grant = Some(Grant { role: Role::Viewer, until_ms: None });
     let leave = Sharing { by: by.clone(), with: UserId(2), grant: None };
     assert_eq!(needed(&leave), Role::Viewer);

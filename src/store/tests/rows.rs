@@ -40,7 +40,7 @@ fn command(rev: u64, phase: Phase) -> Command {
     Command {
         rev,
         reference: "r".into(),
-        by: Caller { user: BOB, name: "Bob".into(), via: Via::Token("phone".into()) },
+        by: Caller { user: BOB, name: "Bob".into(), via: Via::Token("phone".into()), from: None },
         open: wanted.clone(),
         wanted,
         phase,

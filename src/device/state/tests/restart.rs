@@ -85,3 +85,61 @@ fn what_a_device_says_before_the_first_write_after_a_restart_is_shown() {
     let shown = next.state.view().reported;
     assert_eq!(shown, [("on", true)].into_iter().collect::<Props>());
 }
+
+#[test]
+fn an_alarm_that_was_due_while_the_server_was_away_says_how_late_it_comes() {
+    let bench = heating();
+    let (watch, away_ms) = (bench.stored_watch.clone(), 60 * MINUTE_MS);
+    let mut next = after_restart(bench, watch, away_ms);
+    next.told.clear();
+    next.act(DeviceState::wake);
+    next.later(2 * MINUTE_MS);
+    let raised = next.told.iter().find_map(|event| {
+        let DeviceEvent::Alarm(moved) = event else { return None };
+        Some(moved.clone())
+    });
+    let raised = raised.unwrap();
+    assert_eq!((&*raised.code, &raised.step), ("offline_while_cooking", &AlarmStep::Raised));
+    let late_s = raised.late_s.unwrap();
+    assert!((3_500..3_700).contains(&late_s), "{late_s}");
+    assert_eq!(next.state.view().alarms[0].since_ms, raised.since_ms);
+    assert!(next.now_ms - raised.since_ms >= away_ms - MINUTE_MS);
+}
+
+#[test]
+fn the_end_of_a_timer_outlives_the_server_and_a_late_word_of_it_says_so() {
+    let mut bench = heating();
+    bench.say(r#"{"phase":"cooking","remaining_s":600}"#);
+    let ends_ms = bench.now_ms + 600_000;
+    bench.later(2_000);
+    let watch = bench.stored_watch.clone();
+    let mut next = after_restart(bench, watch, 30 * MINUTE_MS);
+    let shown = serde_json::Value::from(next.state.view().extra);
+    assert_eq!(shown["estimates"]["timer_ends_ms"], ends_ms);
+    next.connect();
+    next.said(Report::Event("timer_done".into(), Props::new()), false);
+    let late_s = next.told.iter().find_map(|event| {
+        let DeviceEvent::Happened(_, _, props) = event else { return None };
+        props.number("late_s")
+    });
+    assert_eq!(late_s, Some(1_202.0));
+}
+
+#[test]
+fn a_command_given_up_late_says_how_late() {
+    let mut bench = Bench::of("light");
+    bench.ask("a", json!({"on": true}), Some(60));
+    let open: Vec<Command> = bench.state.open.all().cloned().collect();
+    let (kind, device) = (bench.state.kind.clone(), bench.state.device.clone());
+    let now_ms = 60 * MINUTE_MS;
+    let state = DeviceState::new(device, open, None, kind, IDLE_MS, now_ms);
+    let mut next = Bench { state, now_ms, ..bench };
+    next.told.clear();
+    next.act(DeviceState::wake);
+    let ended = next.told.iter().find_map(|event| {
+        let DeviceEvent::Command(moved) = event else { return None };
+        Some(moved.clone())
+    });
+    let ended = ended.unwrap();
+    assert_eq!((ended.phase, ended.late_s), (Phase::Expired, Some(59 * 60)));
+}

@@ -78,7 +78,7 @@ impl House {
     fn look(&mut self) {
         for change in self.watch.observe(&self.device, true, self.now_ms()) {
             match change {
-                AlarmChange::Raise(code) => {
+                AlarmChange::Raise { code, .. } => {
                     self.rang.push(format!("+{code}"));
                     let since_ms = self.now_ms();
                     self.device.alarms.push(Alarm { code, since_ms, acknowledged_by: None });

@@ -47,7 +47,7 @@ impl Kitchen {
     fn look(&mut self) {
         for change in self.cook.observe(&self.device, self.connected, self.now_ms) {
             match change {
-                AlarmChange::Raise(code) => {
+                AlarmChange::Raise { code, .. } => {
                     assert!(self.device.alarms.iter().all(|alarm| alarm.code != code), "twice");
                     self.rang.push(format!("+{code}"));
                     let since_ms = self.now_ms;
