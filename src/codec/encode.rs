@@ -1,10 +1,10 @@
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use thiserror::Error;
 
 use super::frame::{PACKET_BYTES_MAX, PacketType};
 use super::sink::{Body, Counter, Sink};
-use super::{Ack, Packet, Publish, ReasonCode, Version};
+use super::{Ack, Connect, Packet, Publish, ReasonCode, Version};
 
 /// Why a packet cannot be written. Nothing has been appended then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -47,6 +47,14 @@ impl Encoder {
     #[must_use]
     pub const fn new(version: Version) -> Self {
         Self { version, packet_bytes_max: PACKET_BYTES_MAX }
+    }
+
+    /// An encoder for the client that sent `connect`: its version, and no more than it takes.
+    #[must_use]
+    pub fn towards(connect: &Connect<'_>) -> Self {
+        let bytes =
+            connect.properties.maximum_packet_size.map_or(PACKET_BYTES_MAX, NonZeroU32::get);
+        Self::new(connect.version).with_packet_bytes_max(bytes)
     }
 
     /// The same, refusing packets of more than `bytes`: the peer's Maximum Packet Size.

@@ -14,7 +14,7 @@ use crate::space::session_state::Outgoing;
 use crate::space::{AckKind, Addressed, Published, ToClient};
 
 use super::MqttLimits;
-use super::aliases::Aliases;
+use super::aliases::{Aliases, GivenAliases};
 use super::fatal::Fatal;
 
 /// What a packet asks of the space.
@@ -56,6 +56,7 @@ pub struct ClientProtocol {
     encoder: Encoder,
     limits: MqttLimits,
     aliases: Aliases,
+    given: GivenAliases,
     /// Whether the session was to end with the connection (3.14.2.2.2).
     ends_with_it: bool,
     /// Messages above `QoS` 0 that the house has not acknowledged yet.
@@ -66,12 +67,16 @@ impl ClientProtocol {
     /// The state of a client that sent `connect`.
     #[must_use]
     pub fn new(connect: &Connect<'_>, limits: MqttLimits) -> Self {
-        let mut encoder = Encoder::new(connect.version);
-        if let Some(bytes) = connect.properties.maximum_packet_size {
-            encoder = encoder.with_packet_bytes_max(bytes.get());
-        }
         let ends_with_it = connect.properties.session_expiry_s.unwrap_or(0) == 0;
-        Self { encoder, limits, aliases: Aliases::default(), ends_with_it, unacknowledged: 0 }
+        let asked = connect.properties.topic_alias_maximum.unwrap_or(0);
+        Self {
+            encoder: Encoder::towards(connect),
+            limits,
+            aliases: Aliases::default(),
+            given: GivenAliases::new(asked.min(limits.packets.topic_alias_maximum)),
+            ends_with_it,
+            unacknowledged: 0,
+        }
     }
 
     /// Whether packets carry reason codes.
@@ -130,11 +135,16 @@ impl ClientProtocol {
     /// [`Fatal::EndedClient`] if it ends the connection.
     pub fn send(&mut self, message: &ToClient, out: &mut Vec<u8>) -> Result<(), Fatal> {
         match message {
+            ToClient::Packet(Outgoing::Publish(publish)) => {
+                let publish = self.given.shorten(publish.packet(), self.encoder);
+                // What is larger than the client takes was dropped by its session.
+                self.encoder.publish(&publish, out).ok();
+                Ok(())
+            }
             ToClient::Packet(packet) => {
                 if matches!(packet, Outgoing::Puback(..) | Outgoing::Pubrec(..)) {
                     self.unacknowledged = self.unacknowledged.saturating_sub(1);
                 }
-                // What is larger than the client takes was dropped by its session.
                 packet.encode(self.encoder, out).ok();
                 Ok(())
             }
@@ -191,4 +201,36 @@ impl ClientProtocol {
 
 fn acked(kind: AckKind, ack: &Ack<'_>) -> Asked<'static> {
     Asked::Ack(kind, ack.packet_id, ack.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Version, decode_publish};
+    use crate::space::session_state::{Delivery, OutgoingPublish};
+
+    #[test]
+    fn a_client_that_takes_an_alias_hears_a_topic_once() {
+        let mut connect = Connect::new(Version::V5, "panel", 60);
+        connect.properties.topic_alias_maximum = Some(1);
+        let mut protocol = ClientProtocol::new(&connect, MqttLimits::default());
+        let lamp = Publish { topic: "kitchen/lamp", payload: b"on", ..Publish::default() };
+        let message = Arc::new(Message::from_publish(&lamp, lamp.topic, 0));
+        let delivery = Delivery::new(message, QoS::AtMostOnce);
+        let publish = OutgoingPublish { delivery, packet_id: None, dup: false, expiry_s: None };
+        let message = ToClient::Packet(Outgoing::Publish(publish));
+
+        let heard = [(); 2].map(|()| {
+            let mut out = Vec::new();
+            protocol.send(&message, &mut out).unwrap();
+            out
+        });
+
+        let heard = heard.each_ref().map(|frame| {
+            let publish = decode_publish(Version::V5, frame).unwrap();
+            (publish.topic, publish.properties.topic_alias, publish.payload)
+        });
+        let alias = NonZeroU16::new(1);
+        assert_eq!(heard, [("kitchen/lamp", alias, &b"on"[..]), ("", alias, &b"on"[..])]);
+    }
 }

@@ -116,12 +116,11 @@ pub fn connack<'a>(connect: &Connect<'a>, granted: &'a Granted, limits: MqttLimi
 /// Whether the client takes packets as large as the CONNACK that would accept it (3.1.2.11.4).
 #[must_use]
 pub fn connack_fits(connect: &Connect<'_>, limits: MqttLimits) -> bool {
-    let Some(bytes) = connect.properties.maximum_packet_size else { return true };
     let largest = Granted {
         session_expiry_s: connect.properties.session_expiry_s,
         client_id: connect.client_id.is_empty().then(|| "x".repeat(ASSIGNED_CHARS_MAX)),
         ..Granted::default()
     };
-    let encoder = Encoder::new(connect.version).with_packet_bytes_max(bytes.get());
-    encoder.packet(&connack(connect, &largest, limits), &mut Vec::new()).is_ok()
+    let connack = connack(connect, &largest, limits);
+    Encoder::towards(connect).packet(&connack, &mut Vec::new()).is_ok()
 }

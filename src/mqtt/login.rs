@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::codec::{Connack, Connect, Packet, ReasonCode, Version, decode_connect, encode};
+use crate::codec::{Connack, Connect, Encoder, Packet, ReasonCode, decode_connect};
 use crate::device::{DeviceError, DeviceMsg, Link};
 use crate::host::{now_ms, random_u64};
 use crate::model::{Caller, DeviceId, User, Via};
@@ -86,17 +86,18 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     if let Err(error) = floor.limits.packets.connect(&connect) {
-        refuse(wire, connect.version, error.reason()).await;
+        refuse(wire, &connect, error.reason()).await;
         return Err(Refused::Malformed(error));
     }
     if let Some(why) = turned_away(&connect, peer) {
-        refuse(wire, connect.version, why.reason()).await;
+        refuse(wire, &connect, why.reason()).await;
         return Err(Refused::TurnedAway(why));
     }
     match let_in(&connect, peer, floor).await {
         Ok((opened, granted)) => {
             let mut answer = Vec::new();
-            encode(connect.version, &connack(&connect, &granted, floor.limits), &mut answer).ok();
+            let connack = connack(&connect, &granted, floor.limits);
+            Encoder::towards(&connect).packet(&connack, &mut answer).ok();
             say(wire, &answer).await;
             Ok(opened)
         }
@@ -104,7 +105,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
             if matches!(reason, ReasonCode::NOT_AUTHORIZED) {
                 tokio::time::sleep(Duration::from_millis(floor.limits.refusal_delay_ms)).await;
             }
-            refuse(wire, connect.version, reason).await;
+            refuse(wire, &connect, reason).await;
             Err(Refused::Refused(reason))
         }
     }
@@ -293,11 +294,13 @@ fn assigned_client_id() -> Result<String, ReasonCode> {
 
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
-    version: Version,
+    connect: &Connect<'_>,
     reason: ReasonCode,
 ) {
     let mut answer = Vec::new();
-    encode(version, &Packet::Connack(Connack::new(false, reason)), &mut answer).ok();
+    // A client that takes no packet of this size hears nothing (3.1.2.11.4).
+    let refusal = Packet::Connack(Connack::new(false, reason));
+    Encoder::towards(connect).packet(&refusal, &mut answer).ok();
     say(wire, &answer).await;
 }
 

@@ -82,14 +82,10 @@ impl Protocol {
                 Some(contract::read(&kind, leaf, will.payload))
             }
         };
-        let mut encoder = Encoder::new(connect.version);
-        if let Some(bytes) = connect.properties.maximum_packet_size {
-            encoder = encoder.with_packet_bytes_max(bytes.get());
-        }
         Ok(Self {
             kind,
             prefix,
-            encoder,
+            encoder: Encoder::towards(connect),
             limits,
             refused_filters: refused_filters.clone(),
             listens: None,

@@ -1,6 +1,7 @@
 //! Normative statements that only a connection shows (`docs/conformance.md`), and a slow drip.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use hearth::codec::{
     Connect, Encoder, Packet, Publish, QoS, ReasonCode, Subscribe, SubscribeFilters, Subscription,
@@ -143,6 +144,20 @@ async fn v311_3_1_4_5_v311_3_2_2_5_v5_3_1_4_2_and_6_v5_3_2_2_7_a_refusal_is_the_
         wire.say(&eager).await;
         assert_eq!(wire.connack().await, ReasonCode::NOT_AUTHORIZED);
         assert!(wire.until_closed().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_packet_as_large_as_its_connack_hears_why_if_that_fits() {
+    let (open, _, lamp) = lamp().await;
+    let too_large = [0x20, 3, 0, 0x95, 0];
+    for (bytes_max, heard) in [(4, vec![]), (5, vec![too_large.to_vec()])] {
+        let tight = connect(Version::V5, &lamp, |connect| {
+            connect.properties.maximum_packet_size = NonZeroU32::new(bytes_max);
+        });
+        let mut wire = Wire::open(open.house.mqtt, Version::V5).await;
+        wire.say(&tight).await;
+        assert_eq!(wire.until_closed().await, heard, "{bytes_max}");
     }
 }
 
