@@ -230,10 +230,10 @@ pub fn csv(property: &str, part: &Kept) -> String {
             points.iter().map(line).fold(String::new(), lined)
         }
         Kept::Buckets(step_ms, buckets) => {
-            let step_s = step_ms / 1_000;
+            let width_s = step_ms / 1_000;
             let line = |bucket: &Bucket| {
                 let Bucket { t_ms, min, mean, max, count, last } = bucket;
-                format!("{property},{step_s},{t_ms},{mean},{min},{max},{count},{last}")
+                format!("{property},{width_s},{t_ms},{mean},{min},{max},{count},{last}")
             };
             buckets.iter().map(line).fold(String::new(), lined)
         }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 use super::batch::{Batch, Written};
-use super::image::{ImageError, Notes};
+use super::image::ImageError;
 use super::key::Key;
 use super::queue::{GROUP_PACE, Job, Queue, Turn};
 use super::{CommitError, Figures, ReadError};
