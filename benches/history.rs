@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use hearth::stats::{History, Query, Reading, Resolution, StatsConfig, StatsHandle};
+use hearth::store::{Batch, Key, Store, Table};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 use town::*;
 
@@ -191,6 +192,56 @@ async fn sustained() {
     house.close().await;
 }
 
+/// A command's way to the disk, in turns: with nothing else to do, and beside 100,000 devices that
+/// tell a reading every ten seconds each.
+async fn control() {
+    let (dir, control) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut devices = devices(100_000);
+    let house = open(dir.path(), StatsConfig::default()).await;
+    let (store, writer) = Store::open(control.path()).unwrap();
+    let running = writer.clone();
+    let thread = std::thread::spawn(move || running.run());
+    let (mut idle, mut loaded) = (Vec::new(), Vec::new());
+    for turn in 0..10 {
+        let times = if turn % 2 == 0 { &mut idle } else { &mut loaded };
+        let readings = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(10));
+            for some in devices.chunks_mut(100).take(400) {
+                tick.tick().await;
+                for (device, thermometer) in some {
+                    let reading = thermometer.read(turn);
+                    house.record(*device, reading);
+                }
+            }
+        };
+        let commands = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            for number in 0..200 {
+                tick.tick().await;
+                let mut batch = Batch::new();
+                batch.put_bytes(Key::new(Table::Device).id(number), vec![7; 200]);
+                let started = Instant::now();
+                store.commit(batch).await.unwrap();
+                times.push(started.elapsed());
+            }
+        };
+        if turn % 2 == 0 {
+            commands.await;
+        } else {
+            futures_util::future::join(readings, commands).await;
+        }
+    }
+    for (name, times) in [("idle", &mut idle), ("loaded", &mut loaded)] {
+        times.sort();
+        let at = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1e3;
+        println!("a commit, {name}: p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99));
+    }
+    println!("{} readings kept", house.stats.totals().readings);
+    writer.close();
+    thread.join().unwrap();
+    house.close().await;
+}
+
 /// Full days of 500 devices: disk, CPU of sealing, a day's question.
 async fn day() {
     let (count, days) = (500, 3);
@@ -292,6 +343,9 @@ fn main() {
         }
         if wanted("sustained") {
             sustained().await;
+        }
+        if wanted("control") {
+            control().await;
         }
         if wanted("day") {
             day().await;

@@ -77,16 +77,15 @@ async fn read_house(file: impl BufRead, store: &Store, path: &Path) -> anyhow::R
     for (line, number) in file.lines().zip(1_u64..) {
         let place = || format!("{}:{number}", path.display());
         let line: Line = serde_json::from_str(&line?).with_context(place)?;
-        match &line {
-            Line::Hearth { format, .. } if number == 1 && *format == FORMAT => {}
-            Line::Hearth { format, .. } => {
-                bail!("{}: the form {format} at this place; {FORMAT} is known", place());
-            }
-            _ if number == 1 => bail!("{}: this is no export", place()),
-            Line::End { lines } => ended = *lines == count,
-            Line::Device { device, .. } => drop(devices.insert(device.id.0, device.kind.clone())),
-            _ => {}
+        let begins = matches!(&line, Line::Hearth { format: FORMAT, .. });
+        if begins != (number == 1) {
+            bail!("{}: an export begins, once, with the form {FORMAT}", place());
         }
+        if let Line::Device { device, .. } = &line {
+            devices.insert(device.id.0, device.kind.clone());
+        }
+        // Whatever comes after the end takes it back.
+        ended = matches!(&line, Line::End { lines } if *lines == count);
         put(&mut batch, &line).with_context(place)?;
         count += 1;
         if batch.len() >= BATCH_WRITES {

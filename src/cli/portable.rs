@@ -226,24 +226,18 @@ pub fn put(batch: &mut Batch, line: &Line) -> anyhow::Result<()> {
 pub fn csv(property: &str, part: &Kept) -> String {
     match part {
         Kept::Readings(points) => {
-            let line = |point: &Point| format!("{property},0,{},{},,,,", point.t_ms, point.value);
-            points.iter().map(line).fold(String::new(), lined)
+            let line = |point: &Point| format!("{property},0,{},{},,,,\n", point.t_ms, point.value);
+            points.iter().map(line).collect()
         }
         Kept::Buckets(step_ms, buckets) => {
-            let step_s = step_ms / 1_000;
+            let width_s = step_ms / 1_000;
             let line = |bucket: &Bucket| {
                 let Bucket { t_ms, min, mean, max, count, last } = bucket;
-                format!("{property},{step_s},{t_ms},{mean},{min},{max},{count},{last}")
+                format!("{property},{width_s},{t_ms},{mean},{min},{max},{count},{last}\n")
             };
-            buckets.iter().map(line).fold(String::new(), lined)
+            buckets.iter().map(line).collect()
         }
     }
-}
-
-fn lined(mut text: String, line: String) -> String {
-    text.push_str(&line);
-    text.push('\n');
-    text
 }
 
 /// A line of CSV.

@@ -249,7 +249,7 @@ async fn an_export_that_is_not_whole_is_refused_with_the_line_at_fault() {
     };
     let without_end = |text: &str| text[..text.trim_end().rfind('\n').unwrap() + 1].to_owned();
     break_up(&house, &without_end, "its end is missing").await;
-    break_up(&house, &|text| text.replace("\"format\":1", "\"format\":9"), "form 9").await;
+    break_up(&house, &|text| text.replace("\"format\":1", "\"format\":9"), "with the form 1").await;
     break_up(&house, &|text| text.replacen("\"user\"", "\"robot\"", 1), "house.jsonl:2").await;
     break_up(&csv, &|text| text.replace(",0,", ",x,"), ".csv:2").await;
     break_up(&csv, &|text| text.replacen("step_s", "step", 1), ".csv:1").await;
