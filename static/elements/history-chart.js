@@ -60,8 +60,13 @@ export class HistoryChart extends HTMLElement {
    */
   draw({ points, lines = [], from, to, step, show, label, marks = [] }) {
     this.#data = { points, lines, from, to, step, show, marks };
-    this.#canvas.setAttribute('aria-label', label);
+    this.call(label);
     this.#paint();
+  }
+
+  /** What those hear who don't see it. */
+  call(words) {
+    this.#canvas.setAttribute('aria-label', words);
   }
 
   /** Shows another span at once, while its points are being fetched. */

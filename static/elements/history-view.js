@@ -137,6 +137,7 @@ export class HistoryView extends HTMLElement {
     this.#name = name;
     this.#schema = house.kind(this.#device.kind).properties[name];
     press(this.#names, name);
+    this.#chart.call(title(name, this.#schema));
     this.#fetch();
   }
 
