@@ -24,8 +24,8 @@ use crate::store::key::Key;
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Rows whose garbage one step of the collector takes away with ease.
 const ROWS_COLLECTED: usize = 128;
-/// Free space below which nothing is written: a group of 1 MiB with the engine's measured
-/// amplification of 3.8, and as much again for those who share the disk.
+/// Free space below which nothing is written: room for the largest groups in the log, and for
+/// those who share the disk. A checkpoint that finds less fails, and loses nothing.
 const FREE_BYTES_MIN: u64 = 8 * 1024 * 1024;
 /// What a probe writes to see whether the disk takes anything: more than hides in a block.
 const PROBE: &[u8] = &[0; 64 * 1024];
