@@ -88,6 +88,16 @@ fn a_will_is_published_when_the_client_breaks_a_rule() {
 }
 
 #[test]
+fn a_will_is_published_when_its_connection_is_taken_over() {
+    for version in BOTH {
+        let (mut bench, listener) = listened(version);
+        bench.join(&with_will(staying(version, "anna")));
+        bench.join(&staying(version, "anna"));
+        assert_eq!(bench.hears(listener), HEARD, "{version:?}");
+    }
+}
+
+#[test]
 fn mqtt_3_1_2_10_a_will_is_published_once() {
     for version in BOTH {
         let (mut bench, listener) = listened(version);
