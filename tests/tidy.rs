@@ -58,6 +58,7 @@ const PURE: &[&str] = &[
     "mqtt/contract.rs",
     "mqtt/client.rs",
     "mqtt/fatal.rs",
+    "mqtt/greeting.rs",
     "mqtt/aliases.rs",
     "space.rs",
     "space/",

@@ -9,6 +9,7 @@ mod sessions;
 mod shared;
 mod subscriptions;
 mod wills;
+mod words;
 
 use bench::{BOTH, Bench, Conn};
 

@@ -1,11 +1,12 @@
 //! Normative statements that only a connection shows (`docs/conformance.md`), and a slow drip.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use hearth::codec::{
     Connect, Encoder, Packet, Publish, QoS, ReasonCode, Subscribe, SubscribeFilters, Subscription,
-    Version, decode, frame_len,
+    Version, Will, decode, frame_len,
 };
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -246,6 +247,48 @@ async fn mqtt_7_0_0_2_mqtt_7_1_1_1_an_ordinary_client_is_served_over_a_stream_of
     let (_open, bob, lamp) = lamp().await;
     let mut link = lamp.connect().await;
     link.report(json!({"on": true})).await;
+    bob.sees(&lamp, |seen| seen["reported"]["on"] == true).await;
+}
+
+#[tokio::test]
+async fn mqtt_3_1_3_6_v5_3_1_3_7_v5_3_2_2_16_a_client_without_identifier_gets_a_new_one() {
+    let open = Open::with(&[("MQTT__ANONYMOUS_USER", "bob")]).await;
+    open.person("bob").await;
+    let mut wires = Vec::new();
+    let mut assigned = BTreeSet::new();
+    for version in [Version::V311, Version::V311, Version::V5, Version::V5] {
+        let mut wire = Wire::open(open.house.mqtt, version).await;
+        let nameless = Connect::new(version, "", 30);
+        wire.say(&bytes(version, &Packet::Connect(Box::new(nameless)))).await;
+        let frame = wire.hear().await.unwrap();
+        let Packet::Connack(connack) = decode(version, &frame).unwrap() else {
+            panic!("the first packet is {frame:02x?}");
+        };
+        assert_eq!(connack.reason, ReasonCode::SUCCESS);
+        assigned.extend(connack.properties.assigned_client_id.map(str::to_owned));
+        wires.push(wire);
+    }
+    assert_eq!(assigned.len(), 2, "each client of MQTT 5 is told its own: {assigned:?}");
+    for mut wire in wires {
+        wire.say(&PINGREQ).await;
+        assert_eq!(wire.hear().await.unwrap(), PINGRESP, "nobody took another's place");
+    }
+}
+
+#[tokio::test]
+async fn a_devices_will_is_said_after_a_disconnect_that_asks_for_it() {
+    let (open, bob, lamp) = lamp().await;
+    let topic = format!("devices/{}/state", lamp.id);
+    let will = Will { topic: &topic, payload: br#"{"on":true}"#, ..Will::default() };
+    let mut wire = Wire::open(open.house.mqtt, Version::V5).await;
+    let username = lamp.id.to_string();
+    let mut connect = Connect::new(Version::V5, "wire", 30);
+    connect.username = Some(&username);
+    connect.password = Some(lamp.secret.as_bytes());
+    connect.will = Some(will);
+    wire.say(&bytes(Version::V5, &Packet::Connect(Box::new(connect)))).await;
+    assert_eq!(wire.connack().await, ReasonCode::SUCCESS);
+    wire.say(&[0xE0, 1, ReasonCode::DISCONNECT_WITH_WILL.byte()]).await;
     bob.sees(&lamp, |seen| seen["reported"]["on"] == true).await;
 }
 

@@ -47,7 +47,7 @@ async fn say(socket: &mut Socket, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn a_device_reports_however_its_packets_lie_in_frames() {
+async fn mqtt_6_0_0_2_a_device_reports_however_its_packets_lie_in_frames() {
     let open = Open::new().await;
     let bob = open.person("bob").await;
     let lamp = bob.add("light", "lamp").await;
@@ -96,7 +96,7 @@ async fn wrong_credentials_are_answered_and_the_socket_closed() {
 }
 
 #[tokio::test]
-async fn a_web_socket_for_something_else_or_of_a_strange_page_is_refused() {
+async fn mqtt_6_0_0_4_a_web_socket_for_something_else_or_of_a_strange_page_is_refused() {
     let open = Open::new().await;
     assert_eq!(web(&open, &[]).await.err(), Some(400));
     let other = ("sec-websocket-protocol", "soap, graphql");
@@ -108,7 +108,7 @@ async fn a_web_socket_for_something_else_or_of_a_strange_page_is_refused() {
 }
 
 #[tokio::test]
-async fn a_text_frame_closes_with_1003_and_disturbs_nobody() {
+async fn mqtt_6_0_0_1_a_text_frame_closes_with_1003_and_disturbs_nobody() {
     let open = Open::new().await;
     let lamp = open.person("bob").await.add("light", "lamp").await;
     let mut link = lamp.connect().await;

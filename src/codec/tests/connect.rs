@@ -153,8 +153,10 @@ fn properties_of_a_connect_have_allowed_values() {
 
 #[test]
 fn mqtt_3_1_0_1_the_first_packet_is_a_connect() {
-    for packet_type in [2_u8, 3, 8, 12, 14] {
-        let found = decode_connect(&frame(packet_type << 4, "")).map(|_| ());
-        assert_eq!(found, Err(DecodeError::UnexpectedPacket(packet_type)));
+    for packet_type in (0..=15_u8).filter(|packet_type| *packet_type != 1) {
+        for body in ["", "0001", "0004'MQTT'04 02 003C 0001'a'"] {
+            let found = decode_connect(&frame(packet_type << 4, body)).map(|_| ());
+            assert_eq!(found, Err(DecodeError::UnexpectedPacket(packet_type)));
+        }
     }
 }

@@ -160,7 +160,7 @@ fn v5_3_1_2_27_a_client_that_cannot_take_its_connack_is_refused() {
 }
 
 /// A message with a topic alias, and a topic unless it is empty.
-fn aliased<'a>(topic: &'a str, alias: u16) -> Publish<'a> {
+fn aliased(topic: &str, alias: u16) -> Publish<'_> {
     let properties = PublishProperties { topic_alias: Some(id(alias)), ..Default::default() };
     Publish { topic, properties, payload: b"x", ..Publish::default() }
 }

@@ -19,12 +19,12 @@ const WILL: Will<'static> = Will {
     },
 };
 
-fn with_will(connect: Connect<'_>) -> Connect<'_> {
-    Connect { will: Some(WILL), ..connect }
+fn with_will<'a>(connect: &Connect<'a>) -> Connect<'a> {
+    Connect { will: Some(WILL), ..*connect }
 }
 
-fn delayed(connect: Connect<'_>, delay_s: u32) -> Connect<'_> {
-    Connect { will: Some(Will { delay_s: Some(delay_s), ..WILL }), ..connect }
+fn delayed<'a>(connect: &Connect<'a>, delay_s: u32) -> Connect<'a> {
+    Connect { will: Some(Will { delay_s: Some(delay_s), ..WILL }), ..*connect }
 }
 
 /// A bench and a client on it that listens to wills.
@@ -45,7 +45,7 @@ const HEARD: [&str; 1] = ["will 'gone' q1 #1"];
 fn v311_3_1_2_8_v5_3_1_2_7_a_will_is_stored_and_published_when_the_connection_breaks() {
     for version in BOTH {
         let (mut bench, listener) = listened(version);
-        let anna = bench.join(&with_will(connect(version, "anna")));
+        let anna = bench.join(&with_will(&connect(version, "anna")));
         assert!(bench.hears(listener).is_empty());
         bench.cut(anna);
         assert_eq!(bench.hears(listener), HEARD, "{version:?}");
@@ -55,14 +55,14 @@ fn v311_3_1_2_8_v5_3_1_2_7_a_will_is_stored_and_published_when_the_connection_br
 #[test]
 fn v5_3_1_2_8_a_will_waits_for_its_delay_or_the_end_of_its_session() {
     let (mut bench, listener) = listened(Version::V5);
-    let anna = bench.join(&delayed(staying(Version::V5, "anna"), 10));
+    let anna = bench.join(&delayed(&staying(Version::V5, "anna"), 10));
     bench.cut(anna);
     bench.wait_s(9);
     assert!(bench.hears(listener).is_empty(), "the delay is not over");
     bench.wait_s(2);
     assert_eq!(bench.hears(listener), HEARD);
     let (mut bench, listener) = listened(Version::V5);
-    let brief = bench.join(&delayed(connect(Version::V5, "brief"), 10));
+    let brief = bench.join(&delayed(&connect(Version::V5, "brief"), 10));
     bench.cut(brief);
     assert_eq!(bench.hears(listener), HEARD, "the session ended first");
 }
@@ -71,7 +71,7 @@ fn v5_3_1_2_8_a_will_waits_for_its_delay_or_the_end_of_its_session() {
 fn a_will_is_published_after_a_disconnect_with_any_reason_but_success() {
     for reason in [0x04, 0x80, 0x81, 0x97] {
         let (mut bench, listener) = listened(Version::V5);
-        let anna = bench.join(&with_will(connect(Version::V5, "anna")));
+        let anna = bench.join(&with_will(&connect(Version::V5, "anna")));
         bench.say(anna, &[0xE0, 1, reason]);
         assert_eq!(bench.hears(listener), HEARD, "{reason:02x}");
     }
@@ -81,8 +81,18 @@ fn a_will_is_published_after_a_disconnect_with_any_reason_but_success() {
 fn a_will_is_published_when_the_client_breaks_a_rule() {
     for version in BOTH {
         let (mut bench, listener) = listened(version);
-        let anna = bench.join(&with_will(connect(version, "anna")));
+        let anna = bench.join(&with_will(&connect(version, "anna")));
         bench.say(anna, &[0xD0, 0]);
+        assert_eq!(bench.hears(listener), HEARD, "{version:?}");
+    }
+}
+
+#[test]
+fn a_will_is_published_when_its_connection_is_taken_over() {
+    for version in BOTH {
+        let (mut bench, listener) = listened(version);
+        bench.join(&with_will(&staying(version, "anna")));
+        bench.join(&staying(version, "anna"));
         assert_eq!(bench.hears(listener), HEARD, "{version:?}");
     }
 }
@@ -91,7 +101,7 @@ fn a_will_is_published_when_the_client_breaks_a_rule() {
 fn mqtt_3_1_2_10_a_will_is_published_once() {
     for version in BOTH {
         let (mut bench, listener) = listened(version);
-        let anna = bench.join(&with_will(staying(version, "anna")));
+        let anna = bench.join(&with_will(&staying(version, "anna")));
         bench.cut(anna);
         assert_eq!(bench.hears(listener), HEARD);
         let back = bench.join(&staying(version, "anna"));
@@ -138,7 +148,7 @@ fn mqtt_3_1_2_17_a_will_with_retain_is_retained() {
 #[test]
 fn v5_3_1_2_26_a_new_connection_within_the_delay_cancels_the_will() {
     let (mut bench, listener) = listened(Version::V5);
-    let anna = bench.join(&delayed(staying(Version::V5, "anna"), 10));
+    let anna = bench.join(&delayed(&staying(Version::V5, "anna"), 10));
     bench.cut(anna);
     bench.wait_s(5);
     bench.join(&staying(Version::V5, "anna"));
@@ -150,7 +160,7 @@ fn v5_3_1_2_26_a_new_connection_within_the_delay_cancels_the_will() {
 fn mqtt_3_14_4_3_a_disconnect_discards_the_will() {
     for version in BOTH {
         let (mut bench, listener) = listened(version);
-        let anna = bench.join(&with_will(staying(version, "anna")));
+        let anna = bench.join(&with_will(&staying(version, "anna")));
         bench.say(anna, &goodbye(ReasonCode::SUCCESS)[..2]);
         bench.wait_s(1_000);
         assert!(bench.hears(listener).is_empty(), "{version:?}");
