@@ -94,6 +94,7 @@ impl SignIn<'_> {
     }
 
     /// It failed: how often the name has in this window.
+    #[expect(clippy::must_use_candidate, reason = "it counts, whoever wants to know")]
     pub fn failed(&self, now_ms: i64) -> u32 {
         lock(&self.all.addresses).failed(&self.address, now_ms);
         lock(&self.all.names).failed(&self.name, now_ms)

@@ -16,6 +16,7 @@ const RATES_MAX: usize = 100_000;
 
 /// How many connections, and how many a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a limit's name ends so")]
 struct Limits {
     connections_max: usize,
     address_connections_max: usize,

@@ -85,10 +85,8 @@ impl Retained {
 
     /// Takes out what has expired, and names the topics.
     pub(super) fn expire(&mut self, now_ms: u64) -> Vec<Box<str>> {
-        let expired = |(name, kept): (&Box<str>, &Kept)| {
-            kept.message.is_expired(now_ms).then(|| name.clone())
-        };
-        let gone: Vec<Box<str>> = self.messages.iter().filter_map(expired).collect();
+        let expired = self.messages.iter().filter(|(_, kept)| kept.message.is_expired(now_ms));
+        let gone: Vec<Box<str>> = expired.map(|(name, _)| name.clone()).collect();
         for name in &gone {
             self.forget(name);
         }

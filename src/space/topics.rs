@@ -220,12 +220,11 @@ impl Topics {
         let node = Node { level: level.into(), parent: at, ..Node::default() };
         let free = self.free.pop();
         let new = free.unwrap_or(self.nodes.len());
-        match self.nodes.get_mut(new) {
-            Some(slot) => *slot = node,
-            None => {
-                self.nodes.reserve_exact(1 + self.nodes.len() / 8);
-                self.nodes.push(node);
-            }
+        if let Some(slot) = self.nodes.get_mut(new) {
+            *slot = node;
+        } else {
+            self.nodes.reserve_exact(1 + self.nodes.len() / 8);
+            self.nodes.push(node);
         }
         if let Some(parent) = self.nodes.get_mut(at) {
             parent.children.insert(place, new);

@@ -325,7 +325,7 @@ impl Writer {
                 books.overlay.put(rows);
                 books.in_flight = Arc::default();
                 if let Some(notes) = &mut books.notes {
-                    notes.group(&rows);
+                    notes.group(rows);
                 }
             }
             Err(Failure(reason)) => {

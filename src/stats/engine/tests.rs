@@ -307,7 +307,10 @@ fn what_is_brought_out_of_one_history_and_into_another_is_the_same() {
     let mut new = NewHistory::begin(to.path(), &config(), now_ms).unwrap();
     for property in old.properties(1).unwrap() {
         let mut parts = Vec::new();
-        let keep = |part| Ok::<(), StatsError>(parts.push(part));
+        let keep = |part| {
+            parts.push(part);
+            Ok::<(), StatsError>(())
+        };
         old.all(1, &property, "cooker", keep).unwrap();
         new.series(1, &property, "cooker", 2, &parts).unwrap();
     }
