@@ -247,7 +247,7 @@ async fn an_export_that_is_not_whole_is_refused_with_the_line_at_fault() {
         assert!(!new.path().join("data/control").exists(), "nothing was imported");
         fs::write(file, whole).unwrap();
     };
-    let without_end = |text: &str| text[..text.trim_end().rfind('\n').unwrap() + 1].to_owned();
+    let without_end = |text: &str| text[..=text.trim_end().rfind('\n').unwrap()].to_owned();
     break_up(&house, &without_end, "its end is missing").await;
     break_up(&house, &|text| text.replace("\"format\":1", "\"format\":9"), "with the form 1").await;
     break_up(&house, &|text| text.replacen("\"user\"", "\"robot\"", 1), "house.jsonl:2").await;
