@@ -2,6 +2,10 @@
 check:
     bash tests/all.sh
 
+# Real MQTT clients: mosquitto, paho, aiomqtt, mqttjs, or all of them.
+interop *CLIENTS:
+    bash tests/interop/run.sh {{CLIENTS}}
+
 # Server, page and simulated devices.
 dev:
     cargo run -- demo

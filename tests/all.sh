@@ -62,6 +62,8 @@ else
     count "the page, in a browser" npm --prefix tests/page test
 fi
 
+count "real MQTT clients" bash tests/interop/run.sh
+
 if [ -x firmware/check.sh ] || [ -f firmware/check.sh ]; then
     count "firmware" bash firmware/check.sh
 fi
