@@ -16,6 +16,9 @@ as_lamp() { local run=$1; shift; "$run" -h "$host" -p "$port" -u "$LAMP" -P "$LA
 as_client() { local run=$1; shift; "$run" -h "$host" -p "$port" -u "$CLIENT" -P "$CLIENT_SECRET" "$@"; }
 as_anybody() { local run=$1; shift; "$run" -h "$host" -p "$port" "$@"; }
 
+# Line by line, into a file as well.
+subscriber() { exec stdbuf -oL mosquitto_sub "$@"; }
+
 # Waits until a command succeeds.
 soon() {
     for _ in $(seq 150); do
@@ -33,7 +36,7 @@ heard() { grep -qF -- "$2" "$work/$1"; }
 listen() {
     local file=$1 who=$2
     shift 2
-    "$who" mosquitto_sub -d -F '%t|%q|%r|%p' "$@" >"$work/$file" 2>&1 &
+    "$who" subscriber -d -F '%t|%q|%r|%p' "$@" >"$work/$file" 2>&1 &
     listener=$!
     soon grep -q '^Subscribed' "$work/$file"
 }
@@ -157,7 +160,7 @@ check_a_request_gets_its_response() {
 }
 
 check_properties_of_version_5_pass_unchanged() {
-    as_client mosquitto_sub -V 5 -d -q 1 -t props -C 1 -W 10 -F '%P|%C|%p' >"$work/props" 2>&1 &
+    as_client subscriber -V 5 -d -q 1 -t props -C 1 -W 10 -F '%P|%C|%p' >"$work/props" 2>&1 &
     soon grep -q '^Subscribed' "$work/props" || return 1
     as_client mosquitto_pub -V 5 -q 1 -t props -m x -D publish content-type text/plain \
         -D publish user-property colour blue || return 1

