@@ -83,6 +83,9 @@ impl DeviceState {
         let ended = self.open.refuse(refused, now_ms);
         give_up(&mut self.device, &ended);
         for (name, _) in refused {
+            if let Some(link) = &mut self.link {
+                link.sent.remove(name);
+            }
             match self.device.reported.get(name) {
                 Some(said) => drop(self.device.desired.set(name.clone(), said.clone())),
                 None => drop(self.device.desired.remove(name)),
@@ -101,9 +104,17 @@ impl DeviceState {
             link.sent = Props::new();
             return;
         }
-        let lacking = self.kind.differing(&self.device.desired, &self.device.reported);
+        let mut lacking = self.kind.differing(&self.device.desired, &self.device.reported);
+        // It was told something else on this link: what it reported before that is no proof.
+        for (name, sent) in &link.sent {
+            if let Some(wanted) = self.device.desired.get(name)
+                && !self.kind.same(name, wanted, sent)
+            {
+                lacking.set(name.clone(), wanted.clone());
+            }
+        }
         // What it does not lack any more may be asked of it again.
-        link.sent.retain(|name, sent| lacking.get(name) == Some(sent));
+        link.sent.retain(|name, _| lacking.get(name).is_some());
         if !link.listens || link.on_its_way.is_some() {
             return;
         }

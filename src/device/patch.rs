@@ -3,7 +3,7 @@
 
 use crate::kind::{FieldError, Wish};
 use crate::model::audit::{Action, Entry, Subject, Who};
-use crate::model::{Command, Name, Phase};
+use crate::model::{Command, Name, Phase, Props};
 
 use super::command::{STEPS, asked};
 use super::state::{Change, DeviceState};
@@ -109,7 +109,7 @@ impl DeviceState {
         audit.push(asked(device.id, &command));
         told.push(CommandMoved::of(device.id, &command));
         open.accept(command.clone());
-        let applied = open.settle(&device.reported, &self.kind, now_ms);
+        let applied = open.settle(&self.sure_of(&wish.set), &self.kind, now_ms);
         if applied.iter().all(|moved| moved.rev != command.rev) {
             rows.push(command);
         }
@@ -119,6 +119,21 @@ impl DeviceState {
             }
             rows.push(moved);
         }
+    }
+}
+
+impl DeviceState {
+    /// What the device reported, but for what it was told otherwise since and may do yet: a lamp
+    /// that is on, and is told off and then on again, is not done with that.
+    fn sure_of(&self, wanted: &Props) -> Props {
+        let mut sure = self.device.reported.clone();
+        if let Some(link) = &self.link {
+            sure.retain(|name, _| match (link.sent.get(name), wanted.get(name)) {
+                (Some(sent), Some(wanted)) => self.kind.same(name, wanted, sent),
+                _ => true,
+            });
+        }
+        sure
     }
 }
 

@@ -261,8 +261,10 @@ fn what_was_asked_before_can_be_asked_again_on_the_same_link() {
     bench.ask("c", heat(), Some(5));
     bench.delivered();
     bench.later(5_000);
+    bench.delivered();
     bench.ask("d", heat(), None);
-    assert_eq!(bench.sent, [heat(), heat(), heat(), heat()]);
+    // What was given up is taken back, in case the device would do it yet.
+    assert_eq!(bench.sent, [heat(), heat(), heat(), json!({"heating": false}), heat()]);
 }
 
 #[test]
@@ -331,6 +333,23 @@ fn the_end_of_a_command_is_told_only_when_it_is_stored() {
     bench.store_works = true;
     bench.later(1_000);
     assert_eq!(bench.phases("a"), [Phase::Accepted, Phase::Applied]);
+}
+
+#[test]
+fn who_switches_off_and_on_again_at_once_ends_with_on() {
+    let mut bench = Bench::of("light");
+    bench.connect();
+    bench.say(r#"{"on":true}"#);
+    bench.ask("a", json!({"on": false}), None);
+    bench.ask("b", json!({"on": true}), None);
+    assert_eq!(bench.phases("b"), [Phase::Accepted]);
+    bench.delivered();
+    assert_eq!(bench.sent, [json!({"on": false}), json!({"on": true})]);
+    bench.say(r#"{"on":false}"#);
+    bench.delivered();
+    bench.say(r#"{"on":true}"#);
+    assert_eq!(bench.phases("b"), [Phase::Accepted, Phase::Delivered, Phase::Applied]);
+    assert_eq!((bench.desired()["on"].clone(), bench.sent.len()), (json!(true), 2));
 }
 
 #[test]
