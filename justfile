@@ -34,6 +34,10 @@ rights STEPS="1000000":
 baldwin:
     cargo test --lib times_agree_with_the_published_table -- --nocapture
 
+# A town of topic spaces against a naive model: just crossings 42
+crossings SEED="1":
+    HEARTH_SEED={{SEED}} cargo test --lib spaces::tests
+
 # Criterion benches.
 bench:
     cargo bench

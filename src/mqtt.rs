@@ -80,8 +80,8 @@ pub struct MqttLimits {
     pub receive_maximum: u16,
     /// Messages that may be under way to its actor.
     pub permits_max: u32,
-    /// Packets to a topic space's client that may wait for its socket: what `QoS` 0 may fill, and room
-    /// for acknowledgements and what is in flight.
+    /// Packets to a topic space's client that may wait for its socket: what `QoS` 0 may fill, and
+    /// room for acknowledgements and what is in flight.
     pub client_outbox_max: usize,
     /// Seconds that a peer may leave its socket full.
     pub write_s_max: u32,

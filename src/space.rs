@@ -20,9 +20,12 @@ mod retained;
 mod routing;
 pub mod row;
 pub mod session_state;
+#[cfg(test)]
+pub(crate) mod shelf;
 mod state;
 mod subscribing;
 pub mod topics;
+mod turn;
 
 use std::num::NonZeroU16;
 

@@ -27,7 +27,7 @@ use crate::space::{
     Hello, Scratch, SpaceEffect, SpaceLimits, SpaceState, Tally, TooManySessions, Welcome,
 };
 use crate::store::{self, Batch, Store};
-use crate::supervision::{Cell, Cells, ChildInfo, Family, StartError};
+use crate::supervision::{Cell, Cells, ChildInfo, Family, Resident, StartError};
 
 /// Bytes after which a batch is full: far below what the store takes at a time, so that the
 /// largest message still fits in.
@@ -68,6 +68,8 @@ struct House {
     /// Commits that the store has not answered yet: a space that failed does not begin again with
     /// what is stored before all that it gave the store is.
     under_way: Arc<Mutex<HashMap<UserId, u32>>>,
+    /// Counts credentials that were taken back.
+    revocations: AtomicU64,
 }
 
 /// Why a client was not let in.
@@ -106,7 +108,7 @@ impl Spaces {
             Ok(space.with_commits_from(lives.fetch_add(1, Ordering::Relaxed) << COMMITS_BITS))
         };
         let cells = Cells::new(family, start);
-        Self { house: Arc::new(House { floor, cells, under_way }) }
+        Self { house: Arc::new(House { floor, cells, under_way, revocations: AtomicU64::new(0) }) }
     }
 
     /// Brings a client into its user's space, at a place of its own.
@@ -130,7 +132,15 @@ impl Spaces {
 
     /// A client credential of the user's was taken back.
     pub fn revoke(&self, user: UserId, label: &str) {
+        self.house.revocations.fetch_add(1, Ordering::AcqRel);
         self.if_open(user, |space, out, now| space.revoke(label, out, now));
+    }
+
+    /// How many credentials were taken back so far: who let a client in looks whether there was one
+    /// meanwhile.
+    #[must_use]
+    pub fn revocations(&self) -> u64 {
+        self.house.revocations.load(Ordering::Acquire)
     }
 
     /// The user made a device.
@@ -209,6 +219,9 @@ impl Spaces {
     fn carry_out(&self, user: UserId, space: &mut SpaceState, effects: Vec<SpaceEffect>) {
         let floor = &self.house.floor;
         for effect in effects {
+            if space.fault().is_some() {
+                return; // nothing comes after what could not be stored
+            }
             match effect {
                 SpaceEffect::Commit(number, rows) => self.commit(user, space, number, &rows),
                 SpaceEffect::Write(rows) => {
@@ -453,3 +466,6 @@ impl Actor for Bell {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

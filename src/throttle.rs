@@ -59,8 +59,8 @@ impl SignIns {
         }
     }
 
-    /// A person signs in with a password. The account counts wherever it is tried from, so that many
-    /// addresses together do not guess faster.
+    /// A person signs in with a password. The account counts wherever it is tried from, so that
+    /// many addresses together do not guess faster.
     #[must_use]
     pub fn person(&self, account: &str, address: IpAddr) -> SignIn<'_> {
         let name = self.hasher.hash_one((None::<IpAddr>, account));
@@ -78,8 +78,8 @@ impl SignIns {
 }
 
 impl SignIn<'_> {
-    /// May it be tried now? From an address that has failed too often a person may not; a program may
-    /// if it has not failed itself: behind that address may stand a whole town of devices, of
+    /// May it be tried now? From an address that has failed too often a person may not; a program
+    /// may if it has not failed itself: behind that address may stand a whole town of devices, of
     /// which one was given a wrong secret.
     ///
     /// # Errors
@@ -106,7 +106,8 @@ impl SignIn<'_> {
     }
 }
 
-/// What stands for an address where addresses are counted: itself, or the network of an IPv6 address.
+/// What stands for an address where addresses are counted: itself, or the network of an IPv6
+/// address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -19,9 +19,9 @@ pub const WRITE_GRID_MS: i64 = 250;
 /// How long after a failed write the next is tried, in milliseconds.
 pub const RETRY_MS: i64 = 1_000;
 
-/// What waits for a write: acknowledgements, and the ends of commands and steps of alarms, which are
-/// told only once they are durable, so that no crash can make a command end twice, or an alarm be
-/// raised again.
+/// What waits for a write: acknowledgements, and the ends of commands and steps of alarms, which
+/// are told only once they are durable, so that no crash can make a command end twice, or an alarm
+/// be raised again.
 #[derive(Debug, Default)]
 pub struct Waiting {
     /// Messages to acknowledge.

@@ -356,8 +356,8 @@ impl DeviceState {
         }
     }
 
-    /// Counts a change that is told before it is written. One that would be too far ahead of what is
-    /// written is counted and told when that has caught up.
+    /// Counts a change that is told before it is written. One that would be too far ahead of what
+    /// is written is counted and told when that has caught up.
     pub(super) fn changed(&mut self, now_ms: i64) {
         self.uncounted = self.device.rev >= self.saved_rev.saturating_add(REV_AHEAD_MAX);
         if !self.uncounted {

@@ -247,7 +247,8 @@ impl TabSocket {
         }
     }
 
-    /// Hands a request on, unless its user or token asks too fast: all tabs and REST count together.
+    /// Hands a request on, unless its user or token asks too fast: all tabs and REST count
+    /// together.
     async fn asked(&mut self, request: Request) -> Result<(), End> {
         if !matches!(request, Request::Ping { .. })
             && let Err(wait_s) = self.floor.auth.rates.take(self.token, self.user, now_ms())

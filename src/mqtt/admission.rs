@@ -85,7 +85,8 @@ pub struct Pass {
 }
 
 impl Admission {
-    /// An empty house with the limits of the configuration; failed sign-ins are counted in `sign_ins`.
+    /// An empty house with the limits of the configuration; failed sign-ins are counted in
+    /// `sign_ins`.
     #[must_use]
     pub fn new(mqtt: &Mqtt, sign_ins: Arc<SignIns>) -> Self {
         let limits = Limits {

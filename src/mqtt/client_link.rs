@@ -97,11 +97,14 @@ impl Party for ClientLink {
         self.protocol.farewell(reason, out);
     }
 
-    async fn lost(&mut self, end: &End) {
-        if matches!(end, End::Goodbye) {
-            return; // the space knows
-        }
-        // A space that has failed lost everything by itself.
+    /// That it is dropped tells the space.
+    async fn lost(&mut self, _: &End) {}
+}
+
+impl Drop for ClientLink {
+    /// However it ends, the space hears of it. One that knows already, because the client said
+    /// goodbye or another took its place, does nothing; one that failed lost everything by itself.
+    fn drop(&mut self) {
         drop(self.place.enter(SpaceState::link_lost));
     }
 }
@@ -169,7 +172,6 @@ impl ClientLink {
             accept(&place, is_v5, packet_id, done.err().as_ref());
         });
         let Ok(desired) = serde_json::from_slice::<Map<String, Json>>(payload) else {
-            metrics().mqtt_dropped_contract.inc();
             return reply.send(Err(SessionError::Invalid(Vec::new())));
         };
         let patch = Patch {
@@ -199,6 +201,9 @@ fn accept(
     refused: Option<&SessionError>,
 ) {
     let reason = refused.map_or(ReasonCode::SUCCESS, reason_of);
+    if refused.is_some() {
+        metrics().mqtt_dropped_contract.inc();
+    }
     let again = reason == ReasonCode::UNSPECIFIED_ERROR;
     let Some(packet_id) = packet_id else { return };
     let turn = place.enter(|space, at, out, now| {

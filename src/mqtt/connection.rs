@@ -272,8 +272,8 @@ pub(super) trait Party {
     /// Whether the house could take another message when it was last looked at.
     fn is_ready(&self) -> bool;
 
-    /// Takes whole packets off `bytes`, as long as the house can take them; says how many bytes they
-    /// were.
+    /// Takes whole packets off `bytes`, as long as the house can take them; says how many bytes
+    /// they were.
     fn up(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, End>;
 
     /// Says why the connection is closed, to a peer whose version has words for it.

@@ -126,6 +126,7 @@ async fn let_in(
     peer: &Peer,
     floor: &MqttFloor,
 ) -> Result<(Opened, Granted), ReasonCode> {
+    let revoked = floor.spaces.revocations();
     let known = authenticate(connect, peer, floor)?;
     if connect.client_id.is_empty() && !connect.clean_start && !connect.version.is_v5() {
         return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
@@ -135,7 +136,18 @@ async fn let_in(
     }
     match known {
         Known::Device(id) => attach_device(id, connect, floor).await,
-        Known::Client(user, label) => attach_client(&user, label, connect, peer, floor),
+        Known::Client(user, label) => {
+            let attached = attach_client(&user, Arc::clone(&label), connect, peer, floor)?;
+            // Taken back meanwhile, the credential was perhaps not in its space yet to be ended.
+            if revoked != floor.spaces.revocations() {
+                authenticate(connect, peer, floor).inspect_err(|reason| {
+                    if *reason == ReasonCode::NOT_AUTHORIZED {
+                        floor.spaces.revoke(user.id, &label);
+                    }
+                })?;
+            }
+            Ok(attached)
+        }
     }
 }
 

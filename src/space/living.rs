@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::codec::QoS;
 use crate::device::LinkId;
 
 use super::ClientEnd;
@@ -246,6 +247,8 @@ impl SpaceState {
         self.names.remove(&member.client_id);
         if member.is_stored {
             self.turn.store_later(Row::EndSession(member.client_id));
+            // A will is not published twice, also if the process ends now.
+            self.turn.urgent |= will.is_some();
         }
         if let Some(will) = will {
             self.publish_will(key, &will, now_ms);
@@ -277,6 +280,9 @@ impl SpaceState {
     }
 
     fn restore_session(&mut self, row: SessionRow, queue: Vec<(u64, QueueRow)>, now_ms: u64) {
+        if row.expiry_s == 0 {
+            return self.forget_stored(row, queue);
+        }
         let next_number = queue.last().map_or(0, |(number, _)| number + 1);
         let mut snapshot = Snapshot {
             last_packet_id: row.last_packet_id,
@@ -286,7 +292,10 @@ impl SpaceState {
         };
         for (number, QueueRow { since_ms, packet_id, delivery }) in queue {
             let delivery = Delivery { token: Some(number), ..delivery };
-            match packet_id {
+            // What went out of the queue at `QoS` 1 is stored without its identifier: what was sent
+            // behind it does not overtake it now.
+            let in_order = snapshot.queue.is_empty() || delivery.qos == QoS::ExactlyOnce;
+            match packet_id.filter(|_| in_order) {
                 Some(packet_id) => snapshot.sent.push((packet_id, delivery)),
                 None => snapshot.queue.push((since_ms, delivery)),
             }
@@ -327,6 +336,14 @@ impl SpaceState {
         if let Some(member) = self.members.get(key).filter(|_| was_there) {
             self.turn.store_later(Row::Session(Box::new(member.row())));
         }
+    }
+
+    /// A stored session that was to end with its connection, which ended with the process.
+    fn forget_stored(&mut self, row: SessionRow, queue: Vec<(u64, QueueRow)>) {
+        for (number, _) in queue {
+            self.turn.store_later(Row::Unqueue(row.client_id.clone(), number));
+        }
+        self.turn.store_later(Row::EndSession(row.client_id));
     }
 
     /// Whether anybody wants to hear the user's devices.

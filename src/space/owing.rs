@@ -134,8 +134,8 @@ impl SpaceState {
         }
     }
 
-    /// A device of the user's, as it is now: those who subscribed before it was known, perhaps in an
-    /// earlier life of the space, are brought its state as a retained message.
+    /// A device of the user's, as it is now: those who subscribed before it was known, perhaps in
+    /// an earlier life of the space, are brought its state as a retained message.
     pub fn device_is(
         &mut self,
         device: DeviceId,

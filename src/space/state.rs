@@ -2,16 +2,14 @@
 //!
 //! A turn is one call: it changes the sessions, collects what they are to be sent, and ends in
 //! [`SpaceState::end_turn`], which sends it, at once if nothing has to be stored first, else when
-//! the store has it. `routing` finds who takes a message, `subscribing` keeps subscriptions,
-//! `living` the beginning and end of sessions.
+//! the store has it (`turn`). `routing` finds who takes a message, `subscribing` keeps
+//! subscriptions, `living` the beginning and end of sessions.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use slab::Slab;
 
-use crate::codec::QoS;
-use crate::device::LinkId;
 use crate::model::DeviceId;
 use crate::supervision::Resident;
 
@@ -19,9 +17,10 @@ use super::member::{Bucket, Member};
 use super::message::Message;
 use super::retained::Retained;
 use super::routing::Found;
-use super::row::{QueueRow, Row};
-use super::session_state::{DropReason, Outgoing, OutgoingPublish, SessionEffect};
+use super::row::Row;
+use super::session_state::{DropReason, Outgoing, SessionEffect};
 use super::topics::{SessionKey, Taker, Topics};
+use super::turn::{Pending, Turn};
 use super::{ClientEnd, SpaceLimits};
 
 /// What a space asks its shell to do.
@@ -71,7 +70,7 @@ pub struct SpaceState {
     /// Subscriptions that may take a device's topic.
     pub(super) listening: usize,
     /// Whether the shell was asked to watch the devices.
-    watches: bool,
+    pub(super) watches: bool,
     pub(super) rate: Bucket,
     pub(super) tally: Tally,
     /// Counts routings.
@@ -82,11 +81,11 @@ pub struct SpaceState {
     pub(super) takers: Vec<(Taker, bool)>,
     pub(super) turn: Turn,
     /// What waits for the store, in the order of the commits.
-    pending: VecDeque<Pending>,
-    commits: u64,
+    pub(super) pending: VecDeque<Pending>,
+    pub(super) commits: u64,
     due_ms: Option<u64>,
-    /// When queues and retained messages are looked through next for what has become too old.
-    expire_ms: Option<u64>,
+    /// When queues and retained messages are looked through for what has become too old.
+    expire_ms: u64,
     /// Since when it has had no session.
     empty_since_ms: u64,
     /// The store could not take what it was given: see [`SpaceState::stored`].
@@ -102,48 +101,10 @@ pub struct Scratch {
     writes: Vec<(SessionKey, Outgoing)>,
 }
 
-/// What one turn collects.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    pub(super) effects: Vec<SessionEffect>,
-    writes: Vec<(SessionKey, Outgoing)>,
-    /// What is to be stored, in the order in which it came to be so.
-    rows: Vec<Row>,
-    /// Whether they must be stored before anybody is told.
-    urgent: bool,
-}
-
-impl Turn {
-    /// Stores a row before anybody is told.
-    pub(super) fn store(&mut self, row: Row) {
-        self.rows.push(row);
-        self.urgent = true;
-    }
-
-    /// Stores a row in time: forgetting it costs a message that comes twice.
-    pub(super) fn store_later(&mut self, row: Row) {
-        self.rows.push(row);
-    }
-
-    /// Stores a row: before anybody is told, if a message above `QoS` 0 depends on it.
-    pub(super) fn keep(&mut self, row: Row, qos: QoS) {
-        self.rows.push(row);
-        self.urgent |= qos > QoS::AtMostOnce;
-    }
-}
-
-#[derive(Debug)]
-struct Pending {
-    number: u64,
-    stored: bool,
-    writes: Vec<(SessionKey, LinkId, Outgoing)>,
-}
-
-/// How long rows that are in no hurry wait for company, in milliseconds, and how many of them.
-const LAZY_MS: u64 = 200;
-const LAZY_ROWS_MAX: usize = 256;
 /// How often queues are looked through for what has waited too long, in milliseconds.
 const EXPIRE_EVERY_MS: u64 = 30_000;
+/// Nothing is there that could become too old.
+const NEVER_MS: u64 = u64::MAX;
 /// How long a space without sessions stays, in milliseconds.
 const LINGER_MS: u64 = 60_000;
 
@@ -170,7 +131,7 @@ impl SpaceState {
             pending: VecDeque::new(),
             commits: 0,
             due_ms: None,
-            expire_ms: None,
+            expire_ms: 0,
             empty_since_ms: 0,
             not_stored: false,
         }
@@ -227,21 +188,22 @@ impl SpaceState {
         self.due_ms = None;
         self.write_rows(out);
         self.end_sessions(now_ms);
-        if self.expire_ms.is_some_and(|expire_ms| expire_ms <= now_ms) {
-            self.expire(now_ms);
-        }
-        let dues = self.members.iter().filter_map(|(_, member)| member.due_ms()).min();
         let leaves_ms = self.empty_since_ms + LINGER_MS;
-        let leaves_ms = (self.members.is_empty() && now_ms < leaves_ms).then_some(leaves_ms);
-        for due_ms in [dues, leaves_ms, self.expire_ms].into_iter().flatten() {
-            self.be_woken(due_ms);
+        if !self.members.is_empty() {
+            if self.expire_ms <= now_ms {
+                self.expire(now_ms);
+            }
+            let due_ms = self.members.iter().filter_map(|(_, member)| member.due_ms()).min();
+            self.be_woken(due_ms.map_or(self.expire_ms, |due_ms| due_ms.min(self.expire_ms)));
+        } else if now_ms < leaves_ms {
+            self.be_woken(leaves_ms);
         }
         self.end_turn(out, now_ms);
     }
 
     /// Takes out what has become too old, of queues and of what is retained.
     fn expire(&mut self, now_ms: u64) {
-        self.expire_ms = None;
+        self.expire_ms = NEVER_MS;
         for topic in self.retained.expire(now_ms) {
             self.turn.store_later(Row::Forget(topic));
         }
@@ -261,9 +223,9 @@ impl SpaceState {
 
     /// Notes that something is kept that becomes too old.
     pub(super) fn expire_later(&mut self, now_ms: u64) {
-        if self.expire_ms.is_none() {
-            self.expire_ms = Some(now_ms + EXPIRE_EVERY_MS);
-            self.be_woken(now_ms + EXPIRE_EVERY_MS);
+        if self.expire_ms < now_ms || self.expire_ms == NEVER_MS {
+            self.expire_ms = now_ms + EXPIRE_EVERY_MS;
+            self.be_woken(self.expire_ms);
         }
     }
 
@@ -292,130 +254,8 @@ impl SpaceState {
     }
 
     pub(super) fn be_woken(&mut self, at_ms: u64) {
-        self.due_ms = Some(self.due_ms.map_or(at_ms, |due_ms| due_ms.min(at_ms)));
-    }
-
-    /// Takes over what a session said in this turn: packets to be sent, messages that are done.
-    pub(super) fn settle(&mut self, key: SessionKey) {
-        let Some(member) = self.members.get(key) else { return };
-        for effect in self.turn.effects.drain(..) {
-            let done = match effect {
-                SessionEffect::Write(packet) => {
-                    self.turn.writes.push((key, packet));
-                    continue;
-                }
-                SessionEffect::Delivered(number) => Some(number),
-                SessionEffect::Dropped { token, reason } => {
-                    self.tally.drop_for(reason);
-                    token
-                }
-            };
-            let row = done.map(|number| Row::Unqueue(member.client_id.clone(), number));
-            self.turn.rows.extend(row);
-        }
-    }
-
-    /// Notes that what must survive of a session has changed.
-    pub(super) fn keep_session(&mut self, key: SessionKey) {
-        let Some(member) = self.members.get_mut(key) else { return };
-        // One that is stored and is to end with its connection is stored as such.
-        if member.is_persistent() || member.is_stored {
-            member.is_stored = true;
-            self.turn.store(Row::Session(Box::new(member.row())));
-        }
-    }
-
-    /// Notes the packet identifiers under which stored messages are sent now, which exactly once
-    /// depends on.
-    pub(super) fn keep_packet_ids(&mut self, key: SessionKey, now_ms: u64) {
-        let Some(member) = self.members.get(key).filter(|member| member.is_persistent()) else {
-            return;
-        };
-        for effect in &self.turn.effects {
-            let SessionEffect::Write(Outgoing::Publish(publish)) = effect else { continue };
-            let OutgoingPublish { delivery, packet_id, dup: false, .. } = publish else { continue };
-            let Some(number) = delivery.token.filter(|_| delivery.qos == QoS::ExactlyOnce) else {
-                continue;
-            };
-            let (packet_id, delivery) = (*packet_id, delivery.clone());
-            let row = QueueRow { since_ms: now_ms, packet_id, delivery };
-            let row = Row::Queue(member.client_id.clone(), number, Box::new(row));
-            self.turn.rows.push(row);
-            self.turn.urgent = true;
-        }
-    }
-
-    /// Says something to a client in its turn among the packets.
-    pub(super) fn say(&mut self, key: SessionKey, packet: Outgoing) {
-        self.turn.writes.push((key, packet));
-    }
-
-    /// Ends the turn: what has nothing to wait for is sent now, the rest when it is stored.
-    pub(super) fn end_turn(&mut self, out: &mut Vec<SpaceEffect>, now_ms: u64) {
-        if self.watches != (self.listening > 0) {
-            self.watches = !self.watches;
-            if self.watches {
-                out.push(SpaceEffect::WatchDevices);
-            } else {
-                self.devices.clear();
-                out.push(SpaceEffect::UnwatchDevices);
-            }
-        }
-        let mut writes = std::mem::take(&mut self.turn.writes);
-        if !self.turn.urgent && self.pending.is_empty() {
-            for (key, packet) in writes.drain(..) {
-                self.send(key, packet, now_ms);
-            }
-        } else {
-            self.hold(&mut writes, out, now_ms);
-        }
-        self.turn.writes = writes;
-        if self.turn.rows.len() >= LAZY_ROWS_MAX {
-            self.write_rows(out);
-        } else if !self.turn.rows.is_empty() {
-            self.be_woken(now_ms + LAZY_MS);
-        }
-    }
-
-    fn hold(
-        &mut self,
-        writes: &mut Vec<(SessionKey, Outgoing)>,
-        out: &mut Vec<SpaceEffect>,
-        now_ms: u64,
-    ) {
-        if std::mem::take(&mut self.turn.urgent) {
-            self.commits += 1;
-            out.push(SpaceEffect::Commit(self.commits, std::mem::take(&mut self.turn.rows)));
-            let pending = Pending { number: self.commits, stored: false, writes: Vec::new() };
-            self.pending.push_back(pending);
-        }
-        for (key, packet) in writes.drain(..) {
-            let at_once = matches!(
-                &packet,
-                Outgoing::Publish(publish) if publish.delivery.qos == QoS::AtMostOnce
-            );
-            if at_once {
-                self.send(key, packet, now_ms);
-                continue;
-            }
-            let link = self.members.get(key).and_then(|member| Some(member.line.as_ref()?.id));
-            // Behind all that waits already, so that nothing overtakes.
-            if let (Some(link), Some(last)) = (link, self.pending.back_mut()) {
-                last.writes.push((key, link, packet));
-            }
-        }
-    }
-
-    /// Hands a packet to the session's connection; one that takes no more is ended.
-    fn send(&mut self, key: SessionKey, packet: Outgoing, now_ms: u64) {
-        let Some(member) = self.members.get(key) else { return };
-        let Some(line) = &member.line else { return };
-        if matches!(packet, Outgoing::Publish(_)) {
-            self.tally.sent += 1;
-        }
-        if !line.send(packet) {
-            self.tally.slow += 1;
-            self.end_line(key, ClientEnd::TooSlow, now_ms);
+        if at_ms < NEVER_MS {
+            self.due_ms = Some(self.due_ms.map_or(at_ms, |due_ms| due_ms.min(at_ms)));
         }
     }
 }
@@ -432,7 +272,7 @@ const EMPTY: Tally = Tally {
 };
 
 impl Tally {
-    const fn drop_for(&mut self, reason: DropReason) {
+    pub(super) const fn drop_for(&mut self, reason: DropReason) {
         match reason {
             DropReason::QueueFull | DropReason::Offline => self.dropped_full += 1,
             DropReason::Expired | DropReason::TooLarge => self.dropped_expired += 1,

@@ -1,5 +1,5 @@
-//! The limits at the MQTT doors, each crossed: who crosses is told or closed, and counted; nobody else
-//! notices.
+//! The limits at the MQTT doors, each crossed: who crosses is told or closed, and counted; nobody
+//! else notices.
 
 use hearth::codec::{Connack, Connect, Packet, ReasonCode, Version, decode, encode};
 use serde_json::json;

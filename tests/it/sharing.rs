@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Open, Person, Thing};
+use crate::support::{Open, Person, Thing, until};
 
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
@@ -145,6 +145,10 @@ async fn what_is_asked_with_a_right_that_ends_is_given_up_with_it() {
     let path = format!("/devices/{}/commands", lamp.id);
     let listed = ann.ask("GET", &path, None).await.json();
     assert!(listed[0]["expires"].as_u64().unwrap() <= until, "{listed}");
-    ann.sees(&lamp, |seen| seen["desired"]["on"].is_null()).await;
-    assert_eq!(command(&ann, &lamp).await.0, "expired");
+    let ended = || async {
+        let (phase, _) = command(&ann, &lamp).await;
+        (phase != "accepted").then_some(phase)
+    };
+    assert_eq!(until(ended).await, "expired");
+    assert!(ann.see(&lamp).await["desired"]["on"].is_null());
 }

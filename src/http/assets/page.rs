@@ -31,8 +31,8 @@ const IMPORT_MAP_HERE: &str = "<!-- import map -->";
 /// A worker, what it imports, and a page for developers: no import map reaches them.
 const PLAIN_ONLY: [&str; 3] = ["sw.js", "page.js", "docs.js"];
 
-/// Whether the service worker keeps a file: neither itself, nor what only people who are online look
-/// at, nor the pictures that a system takes when the page is installed.
+/// Whether the service worker keeps a file: neither itself, nor what only people who are online
+/// look at, nor the pictures that a system takes when the page is installed.
 fn is_kept(path: &str) -> bool {
     !PLAIN_ONLY.contains(&path) && path != "docs.html" && ending(path) != "png"
 }

@@ -299,7 +299,7 @@ fn what_is_brought_out_of_one_history_and_into_another_is_the_same() {
     }
     kitchen.live(90);
     let hours = kitchen.buckets(1, MIDNIGHT_MS, HOUR_MS);
-    let minutes = kitchen.buckets(1, kitchen.now_ms - 80 * DAY_MS, MINUTE_MS);
+    let minutes = kitchen.buckets(1, kitchen.now_ms - 60 * DAY_MS, MINUTE_MS);
     let points = kitchen.points(1, kitchen.now_ms - 6 * DAY_MS);
     let (from, now_ms) = (kitchen.dir.path().to_owned(), kitchen.now_ms);
     let old = StoppedHistory::open(&from, config(), now_ms).unwrap();
@@ -318,7 +318,7 @@ fn what_is_brought_out_of_one_history_and_into_another_is_the_same() {
     kitchen.engine = open(to.path(), now_ms);
     assert_eq!(kitchen.points(1, now_ms - 6 * DAY_MS), points);
     for (step_ms, from_ms, old) in
-        [(HOUR_MS, MIDNIGHT_MS, hours), (MINUTE_MS, now_ms - 80 * DAY_MS, minutes)]
+        [(HOUR_MS, MIDNIGHT_MS, hours), (MINUTE_MS, now_ms - 60 * DAY_MS, minutes)]
     {
         let new = kitchen.buckets(1, from_ms, step_ms);
         assert_eq!(old.len(), new.len());
