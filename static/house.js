@@ -12,7 +12,7 @@ import { Live } from './live.js';
 
 const KEPT = 'hearth.last-known';
 const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
-const FRAME_MAX = 40; // devices shown in one frame, so that many changes never hold up a tap
+const FRAME_MAX = 16; // devices shown in one frame, so that many changes never hold up a tap
 class House extends EventTarget {
   /** Milliseconds to add to this clock to get the server's. */
   skew_ms = 0;
