@@ -37,7 +37,8 @@ impl Aliases {
 /// Bytes that an alias takes in a packet; it does not pay for a topic that has no more.
 const ALIAS_BYTES: usize = 3;
 
-/// The aliases that a client was given: the topics it hears of first have them, as many as it takes.
+/// The aliases that a client was given: the topics it hears of first have them, as many as it
+/// takes.
 #[derive(Debug, Default)]
 pub struct GivenAliases {
     numbers: HashMap<Box<str>, NonZeroU16>,
@@ -51,8 +52,8 @@ impl GivenAliases {
         Self { numbers: HashMap::new(), max }
     }
 
-    /// The message as it goes to the client: by alias if its topic has one, and with one if that can
-    /// be given and the packet stays within what `encoder` may write.
+    /// The message as it goes to the client: by alias if its topic has one, and with one if that
+    /// can be given and the packet stays within what `encoder` may write.
     pub fn shorten<'p>(&mut self, publish: Publish<'p>, encoder: Encoder) -> Publish<'p> {
         if self.max == 0 || publish.topic.len() <= ALIAS_BYTES {
             return publish;
