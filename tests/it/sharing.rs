@@ -70,7 +70,7 @@ async fn a_right_with_an_end_ends_by_itself_on_an_open_page() {
     let lamp = ann.add("light", "lamp").await;
     let mut tab = bob.tab().await;
     let until = now_ms() + 700;
-    give(&ann, &lamp, "bob", json!({"role": "viewer", "until": until})).await;
+    give(&ann, &lamp, "bob", json!({"role": "viewer", "until": ends})).await;
     tab.wait_for(|frame| frame["type"] == "removed").await;
     assert!((until..until + 1_000).contains(&now_ms()));
     assert_eq!(sees(&bob, &lamp).await, 404);
@@ -139,12 +139,12 @@ async fn what_is_asked_with_a_right_that_ends_is_given_up_with_it() {
     let open = Open::new().await;
     let (ann, bob) = (open.person("ann").await, open.person("bob").await);
     let lamp = ann.add("light", "lamp").await;
-    let until = now_ms() + 2_500;
-    give(&ann, &lamp, "bob", json!({"role": "operator", "until": until})).await;
+    let ends = now_ms() + 2_500;
+    give(&ann, &lamp, "bob", json!({"role": "operator", "until": ends})).await;
     bob.want(&lamp, json!({"on": true})).await;
     let path = format!("/devices/{}/commands", lamp.id);
     let listed = ann.ask("GET", &path, None).await.json();
-    assert!(listed[0]["expires"].as_u64().unwrap() <= until, "{listed}");
+    assert!(listed[0]["expires"].as_u64().unwrap() <= ends, "{listed}");
     let ended = || async {
         let (phase, _) = command(&ann, &lamp).await;
         (phase != "accepted").then_some(phase)

@@ -90,8 +90,9 @@ impl Town {
 
     pub(super) fn last_steps(&self) -> String {
         let last = self.steps.iter().rev().take(60).rev();
-        let line = |(user, client, step)| format!("user {user} client {client}: {step:?}");
-        last.map(line).collect::<Vec<_>>().join("\n")
+        let lines =
+            last.map(|(user, client, step)| format!("user {user} client {client}: {step:?}"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     pub(super) const fn delivered(&self) -> u64 {
