@@ -110,13 +110,10 @@ impl SpaceState {
                 member.owed.pop_front();
             }
         }
-        let Some(member) = self.members.get_mut(key).filter(|member| !member.owed.is_empty())
-        else {
-            return;
-        };
-        if let Some(line) = member.line.as_ref().filter(|_| !member.asked_for_more) {
-            line.ask_for_more();
+        let Some(member) = self.members.get_mut(key) else { return };
+        if !member.owed.is_empty() && !member.asked_for_more {
             member.asked_for_more = true;
+            self.turn.asks.push(key);
         }
     }
 

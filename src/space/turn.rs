@@ -7,6 +7,7 @@ use crate::codec::QoS;
 use crate::device::LinkId;
 
 use super::ClientEnd;
+use super::member::Line;
 use super::row::{QueueRow, Row};
 use super::session_state::{Outgoing, OutgoingPublish, SessionEffect};
 use super::state::{SpaceEffect, SpaceState};
@@ -21,6 +22,8 @@ pub(super) struct Turn {
     pub(super) rows: Vec<Row>,
     /// Whether they must be stored before anybody is told.
     pub(super) urgent: bool,
+    /// Who is asked to say when it has taken what it is sent.
+    pub(super) asks: Vec<SessionKey>,
 }
 
 impl Turn {
@@ -119,6 +122,10 @@ impl SpaceState {
             self.hold(&mut writes, out, now_ms);
         }
         self.turn.writes = writes;
+        for key in std::mem::take(&mut self.turn.asks) {
+            let line = self.members.get(key).and_then(|member| member.line.as_ref());
+            line.into_iter().for_each(Line::ask_for_more);
+        }
         if self.turn.rows.len() >= LAZY_ROWS_MAX {
             self.write_rows(out);
         } else if !self.turn.rows.is_empty() {

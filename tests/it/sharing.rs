@@ -70,7 +70,7 @@ async fn a_right_with_an_end_ends_by_itself_on_an_open_page() {
     let lamp = ann.add("light", "lamp").await;
     let mut tab = bob.tab().await;
     let until = now_ms() + 700;
-    give(&ann, &lamp, "bob", json!({"role": "viewer", "until": ends})).await;
+    give(&ann, &lamp, "bob", json!({"role": "viewer", "until": until})).await;
     tab.wait_for(|frame| frame["type"] == "removed").await;
     assert!((until..until + 1_000).contains(&now_ms()));
     assert_eq!(sees(&bob, &lamp).await, 404);

@@ -410,9 +410,10 @@ fn differs(user: usize, got: &[Sent], wanted: &[Sent]) -> Result<(), String> {
     if let Some(sent) = got.iter().find(foreign) {
         return Err(format!("CROSSED: {sent:?}"));
     }
-    let in_order = |all: &[Sent]| -> Vec<Sent> {
+    // Several subscriptions may bring the same message several times, in any order.
+    let in_order = |all: &[Sent]| -> Vec<String> {
         let queued = |sent: &&Sent| sent.qos > QoS::AtMostOnce && !sent.retain;
-        all.iter().filter(queued).cloned().collect()
+        all.iter().filter(queued).map(|sent| sent.payload.clone()).collect()
     };
     let sorted = |all: &[Sent]| {
         let mut all = all.to_vec();

@@ -1,5 +1,6 @@
 //! A space with a store and a clock of its own, and clients whose packets are put into words.
 
+use std::fmt::Write;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -289,7 +290,7 @@ impl Client {
                 words.push_str(if delivery.retain { " retained" } else { "" });
                 words.push_str(if publish.dup { " again" } else { "" });
                 if let Some(ids) = &delivery.subscription_ids {
-                    words += &format!(" {ids:?}");
+                    write!(words, " {ids:?}").unwrap();
                 }
                 words
             }
