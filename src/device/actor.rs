@@ -114,14 +114,15 @@ impl Actor for DeviceActor {
         Ok(running.myself.cast(DeviceMsg::Wake)?)
     }
 
-    async fn handle(
+    /// Boxed: an actor holds the space of its `handle`, and twice, also while it has nothing to do.
+    fn handle(
         &self,
         _: ActorRef<DeviceMsg>,
         message: DeviceMsg,
         running: &mut Running,
-    ) -> Result<(), ActorProcessingErr> {
+    ) -> impl Future<Output = Result<(), ActorProcessingErr>> + Send {
         running.myself.gauge().taken();
-        running.handle(message).await
+        Box::pin(running.handle(message))
     }
 
     async fn post_stop(

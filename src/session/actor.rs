@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use ractor::concurrency::JoinHandle;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
 
 use crate::device::{DeviceEvent, DeviceMsg, Patch, View, WatchKey, Watcher, WatcherRef, Wishes};
 use crate::devices::Devices;
@@ -28,9 +29,6 @@ use crate::supervision::Gauge;
 use super::frame::{self, Request};
 use super::state::SessionState;
 use super::{Asked, Created, Neighbours, NewDevice, SessionError, SessionMsg, SessionRef, TabId};
-
-/// How often the actor looks after its tabs.
-const TICK: Duration = Duration::from_secs(5);
 
 /// What every session actor needs of the floors below it.
 pub struct SessionFloor {
@@ -74,6 +72,9 @@ pub async fn start(
 
 struct SessionActor;
 
+/// A timer that will cast a message to the actor.
+type Timer = JoinHandle<Result<(), MessagingErr<SessionMsg>>>;
+
 pub(super) struct Running {
     pub(super) user: UserId,
     pub(super) floor: Arc<SessionFloor>,
@@ -81,8 +82,8 @@ pub(super) struct Running {
     myself: SessionRef,
     watcher: WatcherRef,
     pub(super) state: Option<SessionState>,
-    /// The end of a right that the actor is to be woken for, Unix milliseconds.
-    awaited_ms: Option<i64>,
+    /// When it will be woken, Unix milliseconds, and by whom.
+    alarm_clock: Option<(i64, Timer)>,
 }
 
 /// Who asks, and with which part of the user's rights.
@@ -112,55 +113,29 @@ impl Actor for SessionActor {
         (user, floor, gauge): Self::Arguments,
     ) -> Result<Running, ActorProcessingErr> {
         let myself = SessionRef::new(myself, gauge);
-        myself.send_every(TICK, || SessionMsg::Tick);
         let watcher = Arc::new(Ear(myself.clone()));
-        Ok(Running { user, floor, myself, watcher, state: None, awaited_ms: None })
+        Ok(Running { user, floor, myself, watcher, state: None, alarm_clock: None })
     }
 
-    async fn handle(
+    /// An actor that is started again after a fault may never hear from anybody: it looks by itself
+    /// whether it is needed.
+    async fn post_start(
+        &self,
+        _: ActorRef<SessionMsg>,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(running.myself.cast(SessionMsg::Tick)?)
+    }
+
+    /// Boxed: an actor holds the space of its `handle`, and twice, also while it has nothing to do.
+    fn handle(
         &self,
         _: ActorRef<SessionMsg>,
         message: SessionMsg,
         running: &mut Running,
-    ) -> Result<(), ActorProcessingErr> {
+    ) -> impl Future<Output = Result<(), ActorProcessingErr>> + Send {
         running.myself.gauge().taken();
-        let now_ms = now_ms();
-        if running.state.is_none() {
-            Box::pin(running.load(now_ms)).await?;
-        }
-        running.end_rights(now_ms);
-        let Running { floor, myself, state: Some(state), .. } = running else { return Ok(()) };
-        #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
-        match message {
-            SessionMsg::Device(event) => state.hear(&event, now_ms),
-            SessionMsg::TabOpened(tab) => state.open(*tab, floor.tabs_max, now_ms),
-            SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
-            SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
-            SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
-            SessionMsg::TokenEnded(label) => state.close_token(&label, now_ms),
-            SessionMsg::GrantChanged(id) => running.grant_changed(id, now_ms)?,
-            SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
-            SessionMsg::Tick => {
-                if !state.tick(now_ms, floor.idle_ms) {
-                    // What waits in the mailbox is still handled.
-                    myself.drain().ok();
-                }
-            }
-            asked => {
-                state.touched(now_ms);
-                let (by, scope, asked) = match asked {
-                    SessionMsg::Asked(asked) => {
-                        let Asked { by, scope, question } = *asked;
-                        (Who::Caller(by), scope, question)
-                    }
-                    asked => (Who::Server, Scope::ALL, asked),
-                };
-                let authority = Authority { by, scope };
-                Box::pin(running.answer(&authority, asked, now_ms)).await;
-            }
-        }
-        running.await_end(now_ms);
-        Ok(())
+        Box::pin(running.handle(message))
     }
 
     async fn post_stop(
@@ -178,6 +153,47 @@ impl Actor for SessionActor {
 }
 
 impl Running {
+    async fn handle(&mut self, message: SessionMsg) -> Result<(), ActorProcessingErr> {
+        let now_ms = now_ms();
+        if self.state.is_none() {
+            Box::pin(self.load(now_ms)).await?;
+        }
+        self.end_rights(now_ms);
+        let Self { floor, myself, state: Some(state), .. } = self else { return Ok(()) };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
+        match message {
+            SessionMsg::Device(event) => state.hear(&event, now_ms),
+            SessionMsg::TabOpened(tab) => state.open(*tab, floor.tabs_max, now_ms),
+            SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
+            SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
+            SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
+            SessionMsg::TokenEnded(label) => state.close_token(&label, now_ms),
+            SessionMsg::GrantChanged(id) => self.grant_changed(id, now_ms)?,
+            SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
+            SessionMsg::Tick => {
+                self.alarm_clock = None;
+                if !state.tick(now_ms, floor.idle_ms) {
+                    // What waits in the mailbox is still handled.
+                    myself.drain().ok();
+                }
+            }
+            asked => {
+                state.touched(now_ms);
+                let (by, scope, asked) = match asked {
+                    SessionMsg::Asked(asked) => {
+                        let Asked { by, scope, question } = *asked;
+                        (Who::Caller(by), scope, question)
+                    }
+                    asked => (Who::Server, Scope::ALL, asked),
+                };
+                let authority = Authority { by, scope };
+                Box::pin(self.answer(&authority, asked, now_ms)).await;
+            }
+        }
+        self.set_alarm_clock(now_ms);
+        Ok(())
+    }
+
     /// Loads the user's list and watches every device on it. The first answer shows devices as they
     /// are, not as they were when they were last written: `connected` is nothing that is stored.
     async fn load(&mut self, now_ms: i64) -> Result<(), ActorProcessingErr> {
@@ -224,14 +240,18 @@ impl Running {
         }
     }
 
-    /// Wakes the actor at the end of a right that comes before its next tick.
-    fn await_end(&mut self, now_ms: i64) {
-        let Some(end_ms) = self.state.as_ref().and_then(SessionState::next_end_ms) else { return };
-        let left = Duration::from_millis(u64::try_from(end_ms - now_ms).unwrap_or(0));
-        if left <= TICK && self.awaited_ms != Some(end_ms) {
-            self.awaited_ms = Some(end_ms);
-            self.myself.send_after(left, || SessionMsg::Tick);
+    /// Has itself woken when there will be something to do that nobody asks for.
+    fn set_alarm_clock(&mut self, now_ms: i64) {
+        let next_ms = self.state.as_ref().and_then(|state| state.next_tick_ms(self.floor.idle_ms));
+        if self.alarm_clock.as_ref().map(|(set_ms, _)| *set_ms) == next_ms {
+            return;
         }
+        if let Some((_, older)) = self.alarm_clock.take() {
+            older.abort();
+        }
+        let Some(at_ms) = next_ms else { return };
+        let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
+        self.alarm_clock = Some((at_ms, self.myself.send_after(wait, || SessionMsg::Tick)));
     }
 
     /// What somebody waits for.

@@ -164,12 +164,6 @@ impl SessionState {
         true
     }
 
-    /// The next end of a right on somebody's device, Unix milliseconds.
-    #[must_use]
-    pub fn next_end_ms(&self) -> Option<i64> {
-        self.devices.values().filter_map(|held| held.until_ms).min()
-    }
-
     /// The time to live of a command: as asked, but no longer than the user's right on the device,
     /// so that what was asked with a right does not outlive it. At least a second.
     #[must_use]
@@ -257,6 +251,8 @@ impl SessionState {
         let frame = self.snapshot(&tab.scope, now_ms);
         let mut open = OpenTab { tab, behind: None };
         open.send(self.seq, frame, now_ms);
+        // A first push would make room for four, and most people have one tab open.
+        self.tabs.reserve_exact(1);
         self.tabs.push(open);
     }
 
@@ -359,6 +355,17 @@ impl SessionState {
         first <= since.saturating_add(1) && since <= self.seq
     }
 
+    /// When to [`SessionState::tick`] next, Unix milliseconds; `None` as long as all tabs keep up
+    /// and no right ends. So a session whose tabs are idle has no timer.
+    #[must_use]
+    pub fn next_tick_ms(&self, idle_ms: i64) -> Option<i64> {
+        let behind = self.tabs.iter().filter_map(|open| open.behind);
+        let hopeless_ms = behind.map(|(since_ms, _)| since_ms + BEHIND_MS_MAX + 1).min();
+        let idle_ms = self.tabs.is_empty().then_some(self.idle_since_ms + idle_ms);
+        let right_ms = self.devices.values().filter_map(|held| held.until_ms).min();
+        [hopeless_ms, idle_ms, right_ms].into_iter().flatten().min()
+    }
+
     /// Closes the tabs that stay behind. True: there are tabs, or there were just now.
     pub fn tick(&mut self, now_ms: i64, idle_ms: i64) -> bool {
         let hopeless = |open: &OpenTab| {
@@ -435,3 +442,6 @@ impl OpenTab {
         drop(self.tab.outbox.push(message));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,18 +116,6 @@ impl<M: Message> Post<M> {
             message()
         })
     }
-
-    /// Sends a message again and again, as long as the actor takes them.
-    pub fn send_every<F>(&self, pause: Duration, message: F) -> JoinHandle<()>
-    where
-        F: Fn() -> M + Send + 'static,
-    {
-        let gauge = self.gauge.clone();
-        self.actor.send_interval(pause, move || {
-            gauge.sent();
-            message()
-        })
-    }
 }
 
 #[cfg(test)]
