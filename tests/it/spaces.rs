@@ -32,7 +32,9 @@ async fn two_users_with_the_same_client_and_topics_see_nothing_of_each_other() {
     // Each hears its own, and its own only: what follows is the next thing that it hears.
     at_ann.publish("end", b"", QoS::AtMostOnce).await;
     at_bob.publish("end", b"", QoS::AtMostOnce).await;
+    assert_eq!(at_ann.message().await, "kitchen/lamp ann");
     assert_eq!(at_ann.message().await, "end ");
+    assert_eq!(at_bob.message().await, "kitchen/lamp bob");
     assert_eq!(at_bob.message().await, "end ");
     let mut late = Guest::listening(&bob, Manner { id: "late", ..V5 }, "kitchen/#").await;
     late.publish("kitchen/end", b"", QoS::AtMostOnce).await;
@@ -191,6 +193,7 @@ async fn a_killed_space_costs_its_clients_a_reconnect_and_nobody_else_anything()
     assert_eq!(late.message().await, "kept 1 retained");
     bystander.publish("t", b"undisturbed", AT_LEAST_ONCE).await;
     bystander.publish("t", b"here", QoS::AtMostOnce).await;
+    assert_eq!(bystander.message().await, "t undisturbed");
     assert_eq!(bystander.message().await, "t here");
     assert!(link.is_open());
 }
