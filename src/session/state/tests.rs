@@ -7,7 +7,7 @@ const IDLE_MS: i64 = 60_000;
 
 fn open(state: &mut SessionState, id: u64) -> Inbox<ToTab> {
     let (outbox, inbox) = outbox(OUTBOX_FRAMES_MAX);
-    let caller = Caller { user: UserId(1), name: "Bob".into(), via: Via::Login };
+    let caller = Caller { user: UserId(1), name: "Bob".into(), via: Via::Login, from: None };
     state.open(Tab { id: TabId(id), login: None, caller, scope: Scope::ALL, outbox }, 9, NOW_MS);
     inbox
 }
