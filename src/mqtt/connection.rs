@@ -24,7 +24,7 @@ use crate::supervision::tasks::Cancel;
 use super::fatal::Fatal;
 use super::login::{self, Opened, Refused};
 use super::sweep::{Pulse, keep_alive_ticks, ticks};
-use super::wire::{Scratch, Wire, with_scratch};
+use super::wire::{Scratch, UNSENT_BYTES_MAX, Wire, with_scratch};
 use super::{MqttFloor, Peer};
 use crate::codec::{ReasonCode, frame_len};
 
@@ -208,6 +208,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             if !self.stuck {
                 link.down(cx, &mut scratch.output)?;
             }
+            // Of an inbox that was not emptied nobody hears again.
+            let is_cut_short = scratch.output.len() >= UNSENT_BYTES_MAX;
             if self.wire.poll_send(cx, &mut scratch.output)?.is_pending() {
                 if !self.stuck {
                     self.stuck = true;
@@ -221,14 +223,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             }
             link.was_written();
             if link.poll_ready(cx).is_pending() {
+                if is_cut_short {
+                    continue;
+                }
                 metrics().mqtt_pauses.inc();
                 return Poll::Pending;
             }
             match self.wire.poll_take(cx, scratch, |bytes, out| link.up(bytes, out))? {
                 Poll::Ready(0) => return Poll::Ready(Err(End::Closed)),
                 Poll::Ready(_) => self.alive(link.keep_alive_s()),
-                Poll::Pending if scratch.output.is_empty() => return Poll::Pending,
-                Poll::Pending => {}
+                Poll::Pending if is_cut_short || !scratch.output.is_empty() => {}
+                Poll::Pending => return Poll::Pending,
             }
         }
     }

@@ -1,7 +1,6 @@
 //! MQTT by hand, over any stream: for what a client library hides.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use hearth::codec::{Connect, Packet, Publish, PublishProperties, QoS, Version, encode};
 use serde_json::Value as Json;
@@ -59,13 +58,6 @@ impl Line {
         // A server that has closed is heard of at the next read.
         self.stream.write_all(bytes).await.ok();
         self.stream.flush().await.ok();
-    }
-
-    /// Whether the server took all of `bytes` in this time; it reads nothing meanwhile.
-    pub async fn say_within_ms(&mut self, bytes: &[u8], within_ms: u64) -> bool {
-        let said = self.stream.write_all(bytes);
-        let said = tokio::time::timeout(Duration::from_millis(within_ms), said).await;
-        said.is_ok_and(|said| said.is_ok())
     }
 
     /// The next packet, which is a short one; none if the server closed.

@@ -1,8 +1,11 @@
 //! The limits at the MQTT doors, each crossed: who crosses is told or closed, and counted; nobody
 //! else notices.
 
-use hearth::codec::{Connack, Connect, Packet, ReasonCode, Version, decode, encode};
+use hearth::codec::{
+    Connack, Connect, Packet, Publish, PublishProperties, QoS, ReasonCode, Version, decode, encode,
+};
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::line::{Line, bytes, connect, report};
@@ -191,22 +194,62 @@ async fn who_falls_silent_is_counted_and_closed() {
     .await;
 }
 
+/// A client of the space that is open to everybody.
+async fn guest(open: &Open, client_id: &str) -> Line {
+    let connect = Connect::new(Version::V311, client_id, 30);
+    let mut line = line(open).await;
+    line.say(&bytes(&Packet::Connect(Box::new(connect)))).await;
+    assert_eq!(line.hear().await.as_deref(), Some(&[0x20, 2, 0, 0][..]));
+    line
+}
+
+fn publish(topic: &str, payload: &[u8], retain: bool) -> Vec<u8> {
+    bytes(&Packet::Publish(Publish {
+        dup: false,
+        qos: QoS::AtMostOnce,
+        retain,
+        topic,
+        packet_id: None,
+        properties: PublishProperties::default(),
+        payload,
+    }))
+}
+
 #[tokio::test]
 async fn who_does_not_read_is_counted_and_closed() {
-    let open = Open::with(&[("MQTT__WRITE_STUCK_S_MAX", "1")]).await;
-    let lamp = open.person("bob").await.add("light", "lamp").await;
-    let before = open.metric("hearth_mqtt_ended_total{reason=\"stuck\"}").await;
-    let mut link = line(&open).await;
-    assert_eq!(link.connect(Some(&lamp)).await, Some(0));
-    // Each ping is answered, until the answers have no room any more.
-    let pings = [0xC0, 0].repeat(64 * 1_024);
+    let keys = [("MQTT__WRITE_STUCK_S_MAX", "1"), ("MQTT__ANONYMOUS_USER", "bob")];
+    let open = Open::with(&keys).await;
+    open.person("bob").await;
+    let (mut reader, mut writer) = (guest(&open, "reader").await, guest(&open, "writer").await);
+    reader.say(b"\x82\x06\0\x01\0\x01x\0").await;
+    assert_eq!(reader.hear().await.as_deref(), Some(&[0x90, 3, 0, 1, 0][..]));
     let stuck = async || open.metric("hearth_mqtt_ended_total{reason=\"stuck\"}").await;
+    let (before, large) = (stuck().await, publish("x", &[b'x'; 200_000], false));
     soon(async {
         while stuck().await <= before {
-            link.say_within_ms(&pings, 200).await;
+            writer.say(&large).await;
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_has_no_room_in_one_turn_follows_in_the_next_without_another_word() {
+    let open = Open::with(&[("MQTT__ANONYMOUS_USER", "bob")]).await;
+    open.person("bob").await;
+    let (mut reader, mut writer) = (guest(&open, "reader").await, guest(&open, "writer").await);
+    let mut expected = 5;
+    for topic in ["kept/1", "kept/2", "kept/3", "kept/4", "kept/5"] {
+        let large = publish(topic, &[b'x'; 150_000], true);
+        expected += large.len();
+        writer.say(&large).await;
+    }
+    // Answered once all before it is done.
+    writer.say(&[0xC0, 0]).await;
+    assert_eq!(writer.hear().await.as_deref(), Some(&[0xD0, 0][..]));
+    reader.say(b"\x82\x0b\0\x01\0\x06kept/+\0").await;
+    let mut all = vec![0; expected];
+    soon(reader.stream.read_exact(&mut all)).await.unwrap();
 }
 
 #[tokio::test]
