@@ -224,7 +224,7 @@ async fn who_does_not_read_is_counted_and_closed() {
     reader.say(b"\x82\x06\0\x01\0\x01x\0").await;
     assert_eq!(reader.hear().await.as_deref(), Some(&[0x90, 3, 0, 1, 0][..]));
     let stuck = async || open.metric("hearth_mqtt_ended_total{reason=\"stuck\"}").await;
-    let (before, large) = (stuck().await, publish("x", &[b'x'; 200_000], false));
+    let (before, large) = (stuck().await, publish("x", &vec![b'x'; 200_000], false));
     soon(async {
         while stuck().await <= before {
             writer.say(&large).await;
@@ -240,7 +240,7 @@ async fn what_has_no_room_in_one_turn_follows_in_the_next_without_another_word()
     let (mut reader, mut writer) = (guest(&open, "reader").await, guest(&open, "writer").await);
     let mut expected = 5;
     for topic in ["kept/1", "kept/2", "kept/3", "kept/4", "kept/5"] {
-        let large = publish(topic, &[b'x'; 150_000], true);
+        let large = publish(topic, &vec![b'x'; 150_000], true);
         expected += large.len();
         writer.say(&large).await;
     }
