@@ -27,8 +27,6 @@ mod subscribing;
 pub mod topics;
 mod turn;
 
-use std::num::NonZeroU16;
-
 use crate::codec::{self, ReasonCode};
 use crate::model::DeviceId;
 
@@ -196,6 +194,3 @@ impl Addressed {
         }
     }
 }
-
-/// The packet identifier of a message above `QoS` 0.
-pub type PacketId = NonZeroU16;

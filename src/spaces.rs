@@ -11,7 +11,7 @@ mod shelves;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -27,7 +27,7 @@ use crate::space::{
     Hello, Scratch, SpaceEffect, SpaceLimits, SpaceState, Tally, TooManySessions, Welcome,
 };
 use crate::store::{self, Batch, Store};
-use crate::supervision::{Cell, Cells, ChildInfo, Family, Resident, StartError};
+use crate::supervision::{Cell, Cells, ChildInfo, Family, Resident, StartError, lock};
 
 /// Bytes after which a batch is full: far below what the store takes at a time, so that the
 /// largest message still fits in.
@@ -377,10 +377,6 @@ impl Place {
             spaces.turn(user, space, |space, out, now| act(space, (*key, *link), out, now))
         })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn now() -> u64 {

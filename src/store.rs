@@ -242,6 +242,24 @@ impl Store {
         hears.await.map_err(lost)?
     }
 
+    /// Commits `batch` as [`Store::commit_then`] does, and waits for the result. `tell` hears it
+    /// from whoever ends the write: a caller who goes away meanwhile leaves nobody untold.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit_telling(
+        &self,
+        batch: Batch,
+        tell: impl FnOnce(&Result<(), CommitError>) + Send + 'static,
+    ) -> Result<(), CommitError> {
+        let (told, hears) = oneshot::channel();
+        self.commit_then(batch, move |ended| {
+            tell(&ended);
+            drop(told.send(ended));
+        });
+        hears.await.map_err(|_| CommitError::Unknown("nobody answered".into()))?
+    }
+
     /// Waits until everything that was given to the store so far has ended, well or not.
     ///
     /// An actor that takes the place of one that was killed reads only after this: what its

@@ -115,7 +115,7 @@ async fn guarded<T, E: std::fmt::Display>(
 
 /// Locks; a panic of a former holder is no reason to stop the house, because no critical section
 /// here leaves its data half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

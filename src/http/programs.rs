@@ -158,15 +158,12 @@ pub async fn end_token(
     let entry = about(user, who.caller(), Action::TokenRevoked)?.with("label", &*kept.label);
     note(&floor, &mut batch, &entry)?;
     let sessions = floor.sessions.clone();
-    // Told by whoever ends the write: a caller who goes away leaves no socket open.
-    let (done, written) = tokio::sync::oneshot::channel();
-    floor.store.commit_then(batch, move |ended| {
+    let tell = move |ended: &Result<(), CommitError>| {
         if ended.is_ok() {
             sessions.tell(user, SessionMsg::TokenEnded(kept.label));
         }
-        drop(done.send(ended));
-    });
-    written.await.map_err(store_fault)?.map_err(store_fault)?;
+    };
+    floor.store.commit_telling(batch, tell).await.map_err(store_fault)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -253,15 +250,12 @@ pub async fn end_client(
     let entry = about(user, who.caller(), Action::ClientRevoked)?.with("label", label.as_str());
     note(&floor, &mut batch, &entry)?;
     let spaces = floor.spaces.clone();
-    // Told by whoever ends the write: a caller who goes away leaves no connection open.
-    let (done, written) = tokio::sync::oneshot::channel();
-    floor.store.commit_then(batch, move |ended| {
+    let tell = move |ended: &Result<(), CommitError>| {
         if ended.is_ok() {
             spaces.revoke(user, &label);
         }
-        drop(done.send(ended));
-    });
-    written.await.map_err(store_fault)?.map_err(store_fault)?;
+    };
+    floor.store.commit_telling(batch, tell).await.map_err(store_fault)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -174,15 +174,8 @@ impl ClientProtocol {
                 Ok(Asked::Publish(Published { message, packet_id }))
             }
             Addressed::Device(device) => Ok(Asked::Command { device, payload, qos, packet_id }),
-            Addressed::Reserved if !self.is_v5() => Err(Fatal::Forbidden),
             Addressed::Reserved => {
-                if let Some(packet_id) = packet_id {
-                    let ack = Ack::new(packet_id, ReasonCode::NOT_AUTHORIZED);
-                    let exactly_once = qos == QoS::ExactlyOnce;
-                    let answer =
-                        if exactly_once { Packet::Pubrec(ack) } else { Packet::Puback(ack) };
-                    self.encoder.packet(&answer, out).ok();
-                }
+                Fatal::refuse_topic(publish, self.encoder, out)?;
                 Ok(Asked::Nothing)
             }
         }

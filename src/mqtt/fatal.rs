@@ -1,6 +1,6 @@
 //! Why a connection is closed. Pure.
 
-use crate::codec::{DecodeError, ReasonCode};
+use crate::codec::{Ack, DecodeError, Encoder, Packet, Publish, QoS, ReasonCode};
 use crate::device::LinkEnd;
 use crate::space::{ClientEnd, ClientFault};
 
@@ -37,6 +37,29 @@ pub enum Fatal {
 }
 
 impl Fatal {
+    /// Refuses a message on a topic outside the peer's own: MQTT 5 has a reason code for it,
+    /// earlier versions only the door.
+    ///
+    /// # Errors
+    /// [`Fatal::Forbidden`] before MQTT 5.
+    pub fn refuse_topic(
+        publish: &Publish<'_>,
+        encoder: Encoder,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Self> {
+        if !encoder.version().is_v5() {
+            return Err(Self::Forbidden);
+        }
+        if let Some(packet_id) = publish.packet_id {
+            let ack = Ack::new(packet_id, ReasonCode::NOT_AUTHORIZED);
+            let exactly_once = publish.qos == QoS::ExactlyOnce;
+            let answer = if exactly_once { Packet::Pubrec(ack) } else { Packet::Puback(ack) };
+            // A packet larger than the peer takes is not sent (3.1.2.11.4).
+            encoder.packet(&answer, out).ok();
+        }
+        Ok(())
+    }
+
     /// What a v5 peer is told.
     #[must_use]
     pub const fn reason(&self) -> ReasonCode {

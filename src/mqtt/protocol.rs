@@ -178,7 +178,8 @@ impl Protocol {
         }
         let topic = self.aliases.topic(publish)?;
         let Some(leaf) = topic.strip_prefix(&*self.prefix) else {
-            return self.forbidden(publish, out);
+            Fatal::refuse_topic(publish, self.encoder, out)?;
+            return Ok(Said::Nothing);
         };
         let report = contract::read(&self.kind, leaf, publish.payload);
         let token = publish.packet_id.map(|id| {
@@ -197,19 +198,6 @@ impl Protocol {
 
     fn window(&self) -> usize {
         if self.is_v5() { self.limits.receive_maximum.into() } else { RECEIVE_MAXIMUM_MQTT3 }
-    }
-
-    /// A topic outside the device's own: v5 has a reason code for it, 3.1.1 only the door.
-    fn forbidden(&self, publish: &Publish<'_>, out: &mut Vec<u8>) -> Result<Said, Fatal> {
-        if !self.is_v5() {
-            return Err(Fatal::Forbidden);
-        }
-        if let Some(id) = publish.packet_id {
-            let ack = Ack::new(id, ReasonCode::NOT_AUTHORIZED);
-            let exactly_once = publish.qos == QoS::ExactlyOnce;
-            self.put(&if exactly_once { Packet::Pubrec(ack) } else { Packet::Puback(ack) }, out);
-        }
-        Ok(Said::Nothing)
     }
 
     fn handled(&mut self, token: u32, out: &mut Vec<u8>) {

@@ -157,17 +157,15 @@ impl Running {
         let (neighbours, devices) = (self.floor.neighbours.clone(), self.floor.devices.clone());
         let (with, own) = (sharing.with, sharing.with == self.user);
         let lost = sharing.grant.is_none_or(|grant| grant.role < Role::Operator);
-        let (done, written) = tokio::sync::oneshot::channel();
-        self.floor.store.commit_then(batch, move |ended| {
+        let tell = move |_: &_| {
             if lost {
                 devices.tell(id, DeviceMsg::RightLost(with));
             }
             if !own {
                 neighbours.tell(with, SessionMsg::GrantChanged(id));
             }
-            drop(done.send(ended));
-        });
-        written.await.map_err(not_stored)?.map_err(gone_or_not_stored)
+        };
+        self.floor.store.commit_telling(batch, tell).await.map_err(gone_or_not_stored)
     }
 
     /// What the audit says of a right that was given or taken away.

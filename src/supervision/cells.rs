@@ -20,8 +20,8 @@ use std::time::Instant;
 
 use crate::observe::metrics;
 
-use super::family::{ChildInfo, ChildStatus, Family, StartError};
-use super::restart::{Decision, Ending, Record};
+use super::family::{ChildInfo, Family, StartError, Trouble};
+use super::restart::Ending;
 use super::{fault_text, lock, panics};
 
 /// No time at which the cell wants to be entered.
@@ -79,15 +79,6 @@ enum State<S> {
     Open(S),
     /// Given up: whoever still holds the cell looks it up again.
     Gone,
-}
-
-/// What a cell that failed has on its record.
-struct Trouble {
-    record: Record,
-    restarts: u32,
-    last_fault: Box<str>,
-    quarantined: bool,
-    due: Instant,
 }
 
 impl<K, S> Clone for Cells<K, S> {
@@ -308,18 +299,8 @@ impl<K: Hash + Display, S: Resident> House<K, S> {
         let ran = matches!(inside.state, State::Open(_)).then(|| now.duration_since(inside.since));
         (inside.state, inside.since) = (State::Vacant, now);
         cell.due_ms.store(AT_ONCE, Ordering::Relaxed);
-        let trouble = inside.trouble.get_or_insert_with(|| Box::new(Trouble::new(now)));
-        trouble.last_fault = fault;
-        trouble.restarts = trouble.restarts.saturating_add(1);
-        let decision = trouble.record.ended(&self.family.patience, Ending::Fault, ran, now);
-        (trouble.quarantined, trouble.due) = match decision {
-            Decision::Forget => (false, now),
-            Decision::BackOff(pause) => (false, now + pause),
-            Decision::Quarantine(pause) => {
-                metrics().child_quarantines.inc();
-                (true, now + pause)
-            }
-        };
+        let (before, patience) = (inside.trouble.take(), &self.family.patience);
+        inside.trouble = Trouble::after(before, patience, (Ending::Fault, ran), fault, now);
     }
 }
 
@@ -340,41 +321,9 @@ impl<K: Clone, S> Cell<K, S> {
     fn info(&self) -> ChildInfo<K> {
         let inside = lock(&self.inside);
         let trouble = inside.trouble.as_deref();
-        let status = match (&inside.state, trouble) {
-            (State::Open(_), _) | (_, None) => ChildStatus::Running,
-            (_, Some(trouble)) if trouble.quarantined => ChildStatus::Quarantined,
-            (_, Some(_)) => ChildStatus::BackingOff,
-        };
-        ChildInfo {
-            key: self.key.clone(),
-            status,
-            restarts: trouble.map_or(0, |trouble| trouble.restarts),
-            last_fault: trouble.map(|trouble| trouble.last_fault.clone()),
-            since: inside.since,
-            waiting: None,
-            handled: None,
-        }
-    }
-}
-
-impl Trouble {
-    fn new(now: Instant) -> Self {
-        Self {
-            record: Record::default(),
-            restarts: 0,
-            last_fault: Box::default(),
-            quarantined: false,
-            due: now,
-        }
-    }
-
-    fn error(&self, now: Instant) -> StartError {
-        let retry_in = self.due.saturating_duration_since(now);
-        if self.quarantined {
-            StartError::Quarantined { retry_in }
-        } else {
-            StartError::BackingOff { retry_in }
-        }
+        // One that nobody has entered yet is as good as one that is open.
+        let runs = matches!(inside.state, State::Open(_)) || trouble.is_none();
+        ChildInfo::of(self.key.clone(), runs, trouble, inside.since)
     }
 }
 

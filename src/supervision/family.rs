@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use ractor::{ActorStatus, Message};
 
-use super::gauge::Post;
-use super::restart::{Patience, Record};
+use crate::observe::metrics;
+
+use super::gauge::{Gauge, Post};
+use super::restart::{Decision, Ending, Patience, Record};
 
 /// How a family of actors is run.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +119,8 @@ pub(super) struct Trouble {
     pub(super) last_fault: Box<str>,
     pub(super) quarantined: bool,
     pub(super) due: Instant,
-    /// Names the timer that may start it; a timer of an earlier life has another number.
+    /// Names the timer that may start it, if one does; a timer of an earlier life has another
+    /// number.
     pub(super) turn: u64,
 }
 
@@ -128,25 +131,59 @@ impl<M: Message> Child<M> {
     }
 
     pub(super) fn info<K: Clone>(&self, key: &K) -> ChildInfo<K> {
-        let trouble = self.trouble.as_deref();
-        let status = match (&self.actor, trouble) {
-            (Some(_), _) => ChildStatus::Running,
-            (None, Some(trouble)) if trouble.quarantined => ChildStatus::Quarantined,
-            (None, _) => ChildStatus::BackingOff,
-        };
+        let gauge = self.actor.as_ref().map(Post::gauge);
         ChildInfo {
-            key: key.clone(),
+            waiting: gauge.map(Gauge::waiting),
+            handled: gauge.map(Gauge::handled),
+            ..ChildInfo::of(key.clone(), self.actor.is_some(), self.trouble.as_deref(), self.since)
+        }
+    }
+}
+
+impl<K> ChildInfo<K> {
+    /// A child whose messages nobody counts.
+    pub(super) fn of(key: K, runs: bool, trouble: Option<&Trouble>, since: Instant) -> Self {
+        let status = match trouble {
+            _ if runs => ChildStatus::Running,
+            Some(trouble) if trouble.quarantined => ChildStatus::Quarantined,
+            Some(_) | None => ChildStatus::BackingOff,
+        };
+        Self {
+            key,
             status,
             restarts: trouble.map_or(0, |trouble| trouble.restarts),
             last_fault: trouble.map(|trouble| trouble.last_fault.clone()),
-            since: self.since,
-            waiting: self.actor.as_ref().map(|actor| actor.gauge().waiting()),
-            handled: self.actor.as_ref().map(|actor| actor.gauge().handled()),
+            since,
+            waiting: None,
+            handled: None,
         }
     }
 }
 
 impl Trouble {
+    /// The record of a child that ended at `now` after having run for `ran`, with what it had on
+    /// its record before. None: it is not to be started again.
+    pub(super) fn after(
+        before: Option<Box<Self>>,
+        patience: &Patience,
+        (ending, ran): (Ending, Option<Duration>),
+        last_fault: Box<str>,
+        now: Instant,
+    ) -> Option<Box<Self>> {
+        let (mut record, restarts) =
+            before.map_or_else(Default::default, |t| (t.record, t.restarts));
+        let (pause, quarantined) = match record.ended(patience, ending, ran, now) {
+            Decision::Forget => return None,
+            Decision::BackOff(pause) => (pause, false),
+            Decision::Quarantine(pause) => {
+                metrics().child_quarantines.inc();
+                (pause, true)
+            }
+        };
+        let (restarts, due) = (restarts.saturating_add(1), now + pause);
+        Some(Box::new(Self { record, restarts, last_fault, quarantined, due, turn: 0 }))
+    }
+
     /// What to tell who asks for the child meanwhile.
     pub(super) fn error(&self, now: Instant) -> StartError {
         let retry_in = self.due.saturating_duration_since(now);

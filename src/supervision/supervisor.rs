@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::directory::{House, Shard, appoint};
 use super::family::{Child, StartError, Trouble};
 use super::gauge::{Gauge, Post};
-use super::restart::{Decision, Ending};
+use super::restart::Ending;
 use super::{KILL_WITHIN, Obituary, guarded, read, write};
 use crate::observe::metrics;
 
@@ -164,25 +164,17 @@ where
         let mut children = write(&self.shard().children);
         let child = children.entry(key.clone()).or_insert_with(|| self.new_child());
         let ran = child.actor.take().map(|_dead| now.saturating_duration_since(child.since));
-        let (mut record, restarts) =
-            child.trouble.take().map_or_else(Default::default, |t| (t.record, t.restarts));
-        let decision = record.ended(&self.house.family.patience, ending, ran, now);
-        let (pause, quarantined) = match decision {
-            Decision::Forget => {
-                drop(children);
-                return self.forget(&key);
-            }
-            Decision::BackOff(pause) => (pause, false),
-            Decision::Quarantine(pause) => {
-                metrics().child_quarantines.inc();
-                (pause, true)
-            }
+        let (before, patience) = (child.trouble.take(), &self.house.family.patience);
+        let Some(mut trouble) = Trouble::after(before, patience, (ending, ran), fault.into(), now)
+        else {
+            drop(children);
+            return self.forget(&key);
         };
         state.turn += 1;
-        let (turn, due) = (state.turn, now + pause);
-        let (restarts, last_fault) = (restarts.saturating_add(1), fault.into());
-        let trouble = Trouble { record, restarts, last_fault, quarantined, due, turn };
-        (child.since, child.trouble) = (now, Some(Box::new(trouble)));
+        trouble.turn = state.turn;
+        let (turn, quarantined) = (trouble.turn, trouble.quarantined);
+        let pause = trouble.due.saturating_duration_since(now);
+        (child.since, child.trouble) = (now, Some(trouble));
         drop(children);
         let (family, pause_ms) = (self.house.family.name, pause.as_millis());
         tracing::warn!(family, child = %key, fault, quarantined, pause_ms, "child failed");

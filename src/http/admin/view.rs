@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::observe::{LogLine, log_tail, metrics};
 use crate::sessions::Sessions;
 use crate::spaces::Spaces;
 use crate::store::{self, SecretHash, Store, accounts};
-use crate::supervision::{ChildInfo, ChildStatus, RoomView, Roster, Tasks};
+use crate::supervision::{ChildInfo, ChildStatus, RoomView, Roster, Tasks, lock};
 
 use super::pace::Pace;
 
@@ -384,8 +384,4 @@ fn counted() -> [(&'static str, u64); 4] {
 
 fn low_bits(count: u64) -> u32 {
     u32::try_from(count & u64::from(u32::MAX)).unwrap_or(0)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! Who asks: a person who signed in, or a program with a person's API token.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -15,6 +15,7 @@ use crate::model::{Caller, DeviceId, Role, Scope, UserId, Via};
 use crate::session::{Answer, Asked, LoginId, SessionError, SessionMsg};
 use crate::store::credentials::{self, ApiToken};
 use crate::store::{SecretHash, accounts};
+use crate::supervision::lock;
 use crate::throttle::rate::Buckets;
 
 use super::caller::{address, bearer, caller, check, no_token};
@@ -221,10 +222,6 @@ impl Rates {
         }
         lock(&self.users).take(&user, now_ms)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -21,9 +21,8 @@ use crate::space::{
     AckKind, ClientEnd, Hello, Line, Published, Received, SpaceEffect, SpaceState, session_state,
 };
 use crate::supervision::outbox::outbox;
-use crate::supervision::{Cell, Cells, Family, Patience};
+use crate::supervision::{Cell, Cells, Family, Patience, lock};
 
-use super::super::lock;
 use super::choices::{FILTERS, Step, TOPICS};
 use super::model::{Model, Said, Sent, Session, Sub};
 use super::seat::Seat;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::supervision::Patience;
+use crate::supervision::{ChildStatus, Patience};
 
 #[derive(Default)]
 struct Jar {
