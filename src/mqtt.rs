@@ -56,15 +56,13 @@ pub struct MqttFloor {
     /// Who fell silent.
     pub sweep: Arc<sweep::Sweep>,
     /// What a connection may take.
-    pub limits: MqttLimits,
-    /// Filters to which nobody may subscribe, by the letter.
-    pub refused_filters: Arc<[String]>,
+    pub limits: Arc<MqttLimits>,
     /// Numbers the links.
     pub links: AtomicU64,
 }
 
 /// What a connection may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttLimits {
     /// What packets may carry.
     pub packets: codec::Limits,
@@ -87,6 +85,8 @@ pub struct MqttLimits {
     pub write_s_max: u32,
     /// Milliseconds that a refused client waits for the answer, whatever was wrong.
     pub refusal_delay_ms: u64,
+    /// Filters to which no device may subscribe, by the letter.
+    pub refused_filters: Box<[String]>,
 }
 
 impl Default for MqttLimits {
@@ -102,6 +102,7 @@ impl Default for MqttLimits {
             client_outbox_max: 2_200,
             write_s_max: 15,
             refusal_delay_ms: 500,
+            refused_filters: Box::default(),
         }
     }
 }

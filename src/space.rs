@@ -27,6 +27,8 @@ mod subscribing;
 pub mod topics;
 mod turn;
 
+use std::sync::Arc;
+
 use crate::codec::{self, ReasonCode};
 use crate::model::DeviceId;
 
@@ -130,7 +132,7 @@ pub struct SpaceLimits {
     /// Retained messages.
     pub retained: RetainedLimits,
     /// What one session may hold.
-    pub session: SessionLimits,
+    pub session: Arc<SessionLimits>,
     /// Messages that wait for a slow client's socket, beyond which `QoS` 0 is dropped.
     pub unwritten_messages_max: usize,
     /// Bytes of them.
@@ -154,7 +156,7 @@ impl Default for SpaceLimits {
             subscriptions_max: 100,
             session_expiry_s_max: 7 * 24 * 3_600,
             retained: RetainedLimits { messages_max: 2_000, bytes_max: 4 << 20 },
-            session: SessionLimits::default(),
+            session: Arc::default(),
             unwritten_messages_max: 1_000,
             unwritten_bytes_max: 1 << 20,
             client_rate_max: 10_000,

@@ -388,6 +388,8 @@ fn count(tally: Tally) {
         (&metrics().mqtt_sent, tally.sent),
         (&metrics().mqtt_dropped_queue, tally.dropped_full),
         (&metrics().mqtt_dropped_expired, tally.dropped_expired),
+        (&metrics().mqtt_held_back, tally.held_back),
+        (&metrics().mqtt_expiry_shortened, tally.expiry_shortened),
         (&metrics().mqtt_dropped_retained, tally.retained_refused),
         (&metrics().mqtt_slow, tally.slow),
         (&metrics().mqtt_too_fast, tally.too_fast),

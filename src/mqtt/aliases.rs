@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn v5_3_1_2_29_v5_3_3_2_11_a_topic_beyond_the_clients_maximum_goes_without_an_alias() {
+    fn v5_3_1_2_26_v5_3_3_2_11_a_topic_beyond_the_clients_maximum_goes_without_an_alias() {
         let mut given = GivenAliases::new(1);
         let all = sent(&mut given, &[LAMP, "kitchen/oven", "kitchen/oven", LAMP]);
         assert_eq!(

@@ -54,7 +54,7 @@ pub enum Asked<'f> {
 #[derive(Debug)]
 pub struct ClientProtocol {
     encoder: Encoder,
-    limits: MqttLimits,
+    limits: Arc<MqttLimits>,
     aliases: Aliases,
     given: GivenAliases,
     /// Whether the session was to end with the connection (3.14.2.2.2).
@@ -66,14 +66,14 @@ pub struct ClientProtocol {
 impl ClientProtocol {
     /// The state of a client that sent `connect`.
     #[must_use]
-    pub fn new(connect: &Connect<'_>, limits: MqttLimits) -> Self {
+    pub fn new(connect: &Connect<'_>, limits: Arc<MqttLimits>) -> Self {
         let ends_with_it = connect.properties.session_expiry_s.unwrap_or(0) == 0;
         let asked = connect.properties.topic_alias_maximum.unwrap_or(0);
         Self {
             encoder: Encoder::towards(connect),
-            limits,
             aliases: Aliases::default(),
             given: GivenAliases::new(asked.min(limits.packets.topic_alias_maximum)),
+            limits,
             ends_with_it,
             unacknowledged: 0,
         }
@@ -85,10 +85,16 @@ impl ClientProtocol {
         self.encoder.version().is_v5()
     }
 
+    /// Messages above `QoS` 0 that the client may have unacknowledged.
+    #[must_use]
+    pub fn receive_maximum(&self) -> u16 {
+        self.limits.receive_maximum
+    }
+
     /// Whether more may be read. An MQTT 5 client was told how much it may have unacknowledged; an
     /// older one can't be told, and is made to wait.
     #[must_use]
-    pub const fn may_read(&self) -> bool {
+    pub fn may_read(&self) -> bool {
         self.is_v5() || self.unacknowledged < self.limits.receive_maximum
     }
 
@@ -132,7 +138,7 @@ impl ClientProtocol {
     /// Writes what the space sends.
     ///
     /// # Errors
-    /// [`Fatal::EndedClient`] if it ends the connection.
+    /// [`Fatal::EndedClient`] if it ends the connection, [`Fatal::AnswerTooLarge`].
     pub fn send(&mut self, message: &ToClient, out: &mut Vec<u8>) -> Result<(), Fatal> {
         match message {
             ToClient::Packet(Outgoing::Publish(publish)) => {
@@ -145,8 +151,7 @@ impl ClientProtocol {
                 if matches!(packet, Outgoing::Puback(..) | Outgoing::Pubrec(..)) {
                     self.unacknowledged = self.unacknowledged.saturating_sub(1);
                 }
-                packet.encode(self.encoder, out).ok();
-                Ok(())
+                packet.encode(self.encoder, out).map_err(|_too_large| Fatal::AnswerTooLarge)
             }
             ToClient::More => Ok(()),
             ToClient::Close(why) => Err(Fatal::EndedClient(*why)),
@@ -206,7 +211,7 @@ mod tests {
     fn a_client_that_takes_an_alias_hears_a_topic_once() {
         let mut connect = Connect::new(Version::V5, "panel", 60);
         connect.properties.topic_alias_maximum = Some(1);
-        let mut protocol = ClientProtocol::new(&connect, MqttLimits::default());
+        let mut protocol = ClientProtocol::new(&connect, Arc::default());
         let lamp = Publish { topic: "kitchen/lamp", payload: b"on", ..Publish::default() };
         let message = Arc::new(Message::from_publish(&lamp, lamp.topic, 0));
         let delivery = Delivery::new(message, QoS::AtMostOnce);
@@ -225,5 +230,21 @@ mod tests {
         });
         let alias = NonZeroU16::new(1);
         assert_eq!(heard, [("kitchen/lamp", alias, &b"on"[..]), ("", alias, &b"on"[..])]);
+    }
+
+    #[test]
+    fn a_client_that_takes_no_packet_of_its_answers_size_is_told_so_and_closed() {
+        let mut connect = Connect::new(Version::V5, "panel", 60);
+        connect.properties.maximum_packet_size = std::num::NonZeroU32::new(64);
+        let mut protocol = ClientProtocol::new(&connect, Arc::default());
+        let suback = |filters| {
+            let codes = vec![ReasonCode::SUCCESS; filters];
+            ToClient::Packet(Outgoing::Suback(NonZeroU16::MIN, codes.into()))
+        };
+        let mut out = Vec::new();
+        assert_eq!(protocol.send(&suback(59), &mut out), Ok(()));
+        out.clear();
+        assert_eq!(protocol.send(&suback(60), &mut out), Err(Fatal::AnswerTooLarge));
+        assert!(out.is_empty());
     }
 }

@@ -19,6 +19,7 @@ use crate::space::{Received, SpaceState, ToClient};
 use crate::spaces::Place;
 use crate::supervision::Tasks;
 use crate::supervision::outbox::Inbox;
+use crate::supervision::permit::Permits;
 
 use super::client::{Asked, ClientProtocol};
 use super::connection::{End, Party, frames};
@@ -43,6 +44,9 @@ pub struct ClientLink {
     pub keep_alive_s: u16,
     /// Bytes of the largest packet that is taken.
     pub bytes_max: u32,
+    /// Its commands at `QoS` 0 that are on their way, if it ever sent one: as many as it may have
+    /// unacknowledged above. What the house takes from all clients is not for one to use up.
+    pub hasty: Option<Permits>,
 }
 
 impl Party for ClientLink {
@@ -166,10 +170,19 @@ impl ClientLink {
 
     /// Brings a command to the user's session, where all commands of the user go, and acknowledges
     /// it when it is accepted, which is when it is durable.
-    fn command(&self, device: DeviceId, payload: &[u8], packet_id: Option<NonZeroU16>) {
+    fn command(&mut self, device: DeviceId, payload: &[u8], packet_id: Option<NonZeroU16>) {
+        let at_once = || Permits::new(self.protocol.receive_maximum().into());
+        let permit = match packet_id {
+            Some(_) => None, // the client has waited for earlier ones
+            None => self.hasty.get_or_insert_with(at_once).try_acquire(),
+        };
+        if permit.is_none() && packet_id.is_none() {
+            return metrics().mqtt_dropped_commands.inc();
+        }
         let (place, is_v5) = (self.place.clone(), self.protocol.is_v5());
         let reply = Answer::to(move |done: Result<(String, u64), SessionError>| {
             accept(&place, is_v5, packet_id, done.err().as_ref());
+            drop(permit);
         });
         let Ok(desired) = serde_json::from_slice::<Map<String, Json>>(payload) else {
             return reply.send(Err(SessionError::Invalid(Vec::new())));

@@ -25,7 +25,7 @@ use super::fatal::Fatal;
 use super::login::{self, Opened, Refused};
 use super::sweep::{Pulse, keep_alive_ticks, ticks};
 use super::wire::{Scratch, UNSENT_BYTES_MAX, Wire, with_scratch};
-use super::{MqttFloor, Peer};
+use super::{MqttFloor, MqttLimits, Peer};
 use crate::codec::{ReasonCode, frame_len};
 
 /// How long a peer may take to read the last word.
@@ -98,43 +98,40 @@ pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     floor: Arc<MqttFloor>,
     cancel: Cancel,
 ) {
-    let mut wire = Wire::new(stream);
-    let pulse = floor.sweep.pulse();
-    pulse.set(ticks(floor.limits.login_s_max));
+    let mut line = Line::new(stream, &floor, cancel);
     // Boxed: a link that is open does not carry the room that opening one took.
-    let opened = Box::pin(open(&mut wire, &peer, &floor, &pulse, &cancel)).await;
+    let opened = Box::pin(open(&mut line, &peer, &floor)).await;
+    drop(floor);
     let Some(opened) = opened else {
         // Over TLS and in a WebSocket a closed socket alone is no goodbye.
-        return drop(Box::pin(tokio::time::timeout(FAREWELL_WITHIN, wire.close(&[]))).await);
+        return Box::pin(line.hang_up(&[])).await;
     };
-    let Peer { mut pass, .. } = *peer;
+    let mut pass = peer.into_pass();
     pass.opened();
     metrics().mqtt_connects.inc();
     metrics().mqtt_links.inc();
-    let write_ticks = ticks(floor.limits.write_s_max);
-    drop(floor);
-    let line = Line { wire, pulse, cancel, alive_ticks: 0, write_ticks, stuck: false };
     match opened {
-        Opened::Device(device) => Box::pin(serve(line, *device)).await,
-        Opened::Client(client) => Box::pin(serve(line, *client)).await,
+        Opened::Device(mut device) => serve(&mut line, &mut *device).await,
+        Opened::Client(mut client) => serve(&mut line, &mut *client).await,
     }
     drop(pass); // its place is free again
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut line: Line<S>, mut party: impl Party) {
+/// Serves a party until its connection ends. What both are is not moved into this future, which
+/// would hold it twice.
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, party: &mut impl Party) {
     line.alive_ticks = keep_alive_ticks(party.keep_alive_s());
     line.alive(party.keep_alive_s());
-    let end = poll_fn(|cx| line.poll(cx, &mut party)).await;
+    let end = poll_fn(|cx| line.poll(cx, party)).await;
     Box::pin(line.close(party, end)).await;
 }
 
 async fn open<S: AsyncRead + AsyncWrite + Unpin>(
-    wire: &mut Wire<S>,
+    line: &mut Line<S>,
     peer: &Peer,
     floor: &MqttFloor,
-    pulse: &Pulse,
-    cancel: &Cancel,
 ) -> Option<Opened> {
+    let Line { wire, pulse, cancel, .. } = line;
     let opening = login::open(wire, peer, floor);
     let too_late = poll_fn(|cx| {
         let over = pulse.is_over(cx.waker()) || cancel.is_cancelled();
@@ -170,11 +167,19 @@ struct Line<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
-    fn poll(&mut self, cx: &mut Context<'_>, link: &mut impl Party) -> Poll<End> {
-        with_scratch(|scratch| match self.poll_turn(cx, link, scratch) {
+    /// A line whose peer has not said yet who it is, and has not long to say it.
+    fn new(stream: S, floor: &MqttFloor, cancel: Cancel) -> Self {
+        let MqttLimits { login_s_max, write_s_max, .. } = *floor.limits;
+        let (wire, pulse) = (Wire::new(stream), floor.sweep.pulse());
+        pulse.set(ticks(login_s_max));
+        Self { wire, pulse, cancel, alive_ticks: 0, write_ticks: ticks(write_s_max), stuck: false }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, party: &mut impl Party) -> Poll<End> {
+        with_scratch(|scratch| match self.poll_turn(cx, party, scratch) {
             Poll::Ready(Err(end)) => {
                 if let End::Fatal(fatal) = &end {
-                    link.farewell(fatal.reason(), &mut scratch.output);
+                    party.farewell(fatal.reason(), &mut scratch.output);
                 }
                 // What is not written at once is not worth waiting for.
                 let _unsent = self.wire.poll_send(cx, &mut scratch.output);
@@ -189,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     fn poll_turn(
         &mut self,
         cx: &mut Context<'_>,
-        link: &mut impl Party,
+        party: &mut impl Party,
         scratch: &mut Scratch,
     ) -> Poll<Result<std::convert::Infallible, End>> {
         loop {
@@ -200,13 +205,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 if self.stuck {
                     return Poll::Ready(Err(End::Stuck));
                 }
-                if link.is_ready() {
+                if party.is_ready() {
                     return Poll::Ready(Err(End::Silent));
                 }
-                self.alive(link.keep_alive_s()); // it is the house that does not listen
+                self.alive(party.keep_alive_s()); // it is the house that does not listen
             }
             if !self.stuck {
-                link.down(cx, &mut scratch.output)?;
+                party.down(cx, &mut scratch.output)?;
             }
             // Of an inbox that was not emptied nobody hears again.
             let is_cut_short = scratch.output.len() >= UNSENT_BYTES_MAX;
@@ -218,20 +223,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 return Poll::Pending;
             }
             if std::mem::take(&mut self.stuck) {
-                self.alive(link.keep_alive_s());
+                self.alive(party.keep_alive_s());
                 continue;
             }
-            link.was_written();
-            if link.poll_ready(cx).is_pending() {
+            party.was_written();
+            if party.poll_ready(cx).is_pending() {
                 if is_cut_short {
                     continue;
                 }
                 metrics().mqtt_pauses.inc();
                 return Poll::Pending;
             }
-            match self.wire.poll_take(cx, scratch, |bytes, out| link.up(bytes, out))? {
+            match self.wire.poll_take(cx, scratch, |bytes, out| party.up(bytes, out))? {
                 Poll::Ready(0) => return Poll::Ready(Err(End::Closed)),
-                Poll::Ready(_) => self.alive(link.keep_alive_s()),
+                Poll::Ready(_) => self.alive(party.keep_alive_s()),
                 Poll::Pending if is_cut_short || !scratch.output.is_empty() => {}
                 Poll::Pending => return Poll::Pending,
             }
@@ -247,16 +252,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     }
 
     /// Ends the connection: the house is told, and the peer, if it is the house that closes.
-    async fn close(mut self, mut link: impl Party, end: End) {
+    async fn close(&mut self, party: &mut impl Party, end: End) {
         metrics().mqtt_links.dec();
         end.count();
         tracing::debug!(%end, "connection closed");
-        link.lost(&end).await;
+        party.lost(&end).await;
         let mut last = Vec::new();
         if matches!(end, End::Closing) {
-            link.farewell(ReasonCode::SERVER_SHUTTING_DOWN, &mut last);
+            party.farewell(ReasonCode::SERVER_SHUTTING_DOWN, &mut last);
         }
-        drop(tokio::time::timeout(FAREWELL_WITHIN, self.wire.close(&last)).await);
+        self.hang_up(&last).await;
+    }
+
+    /// Says a last word, to a peer that takes it within reason.
+    async fn hang_up(&mut self, last: &[u8]) {
+        drop(tokio::time::timeout(FAREWELL_WITHIN, self.wire.close(last)).await);
     }
 }
 

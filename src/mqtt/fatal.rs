@@ -25,6 +25,9 @@ pub enum Fatal {
     /// A session that was to end with its connection can't be made to outlive it.
     #[error("a session expiry that comes too late")]
     LateExpiry,
+    /// An answer that is larger than the peer takes: it asked for more than it can be told.
+    #[error("an answer that is larger than the peer takes")]
+    AnswerTooLarge,
     /// A client broke the rules of its session.
     #[error("{0}")]
     Client(#[from] ClientFault),
@@ -69,6 +72,7 @@ impl Fatal {
             Self::Unexpected | Self::LateExpiry => ReasonCode::PROTOCOL_ERROR,
             Self::TooManyInFlight => ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
             Self::UnknownAlias => ReasonCode::TOPIC_ALIAS_INVALID,
+            Self::AnswerTooLarge => ReasonCode::PACKET_TOO_LARGE,
             Self::Client(fault) => fault.reason(),
             Self::Ended(LinkEnd::TakenOver) => ReasonCode::SESSION_TAKEN_OVER,
             Self::Ended(LinkEnd::ShuttingDown) => ReasonCode::SERVER_SHUTTING_DOWN,

@@ -87,13 +87,13 @@ pub fn session_link(connect: &Connect<'_>) -> session_state::Link {
 
 /// The keep-alive that the connection is held to, in seconds; 0 is for ever.
 #[must_use]
-pub fn kept_alive_s(connect: &Connect<'_>, limits: MqttLimits) -> u16 {
+pub fn kept_alive_s(connect: &Connect<'_>, limits: &MqttLimits) -> u16 {
     keep_alive(connect.version, connect.keep_alive_s, limits.keepalive_s_max).0
 }
 
 /// The CONNACK that accepts.
 #[must_use]
-pub fn connack<'a>(connect: &Connect<'a>, granted: &'a Granted, limits: MqttLimits) -> Packet<'a> {
+pub fn connack<'a>(connect: &Connect<'a>, granted: &'a Granted, limits: &MqttLimits) -> Packet<'a> {
     let mut connack = Connack::new(granted.session_present, ReasonCode::SUCCESS);
     if connect.version.is_v5() {
         let (_, server_keep_alive_s) =
@@ -115,7 +115,7 @@ pub fn connack<'a>(connect: &Connect<'a>, granted: &'a Granted, limits: MqttLimi
 
 /// Whether the client takes packets as large as the CONNACK that would accept it (3.1.2.11.4).
 #[must_use]
-pub fn connack_fits(connect: &Connect<'_>, limits: MqttLimits) -> bool {
+pub fn connack_fits(connect: &Connect<'_>, limits: &MqttLimits) -> bool {
     let largest = Granted {
         session_expiry_s: connect.properties.session_expiry_s,
         client_id: connect.client_id.is_empty().then(|| "x".repeat(ASSIGNED_CHARS_MAX)),

@@ -96,7 +96,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     match let_in(&connect, peer, floor).await {
         Ok((opened, granted)) => {
             let mut answer = Vec::new();
-            let connack = connack(&connect, &granted, floor.limits);
+            let connack = connack(&connect, &granted, &floor.limits);
             Encoder::towards(&connect).packet(&connack, &mut answer).ok();
             say(wire, &answer).await;
             Ok(opened)
@@ -131,7 +131,7 @@ async fn let_in(
     if connect.client_id.is_empty() && !connect.clean_start && !connect.version.is_v5() {
         return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
     }
-    if !greeting::connack_fits(connect, floor.limits) {
+    if !greeting::connack_fits(connect, &floor.limits) {
         return Err(ReasonCode::PACKET_TOO_LARGE);
     }
     match known {
@@ -225,7 +225,7 @@ async fn attach_device(
     connect: &Connect<'_>,
     floor: &MqttFloor,
 ) -> Result<(Opened, Granted), ReasonCode> {
-    let (link, limits) = (floor.next_link(), floor.limits);
+    let (link, limits) = (floor.next_link(), &floor.limits);
     let room = usize::try_from(limits.permits_max).unwrap_or(usize::MAX / 2) + OUTBOX_SPARE;
     let (outbox, inbox) = outbox(room);
     let answers = outbox.downgrade();
@@ -237,7 +237,7 @@ async fn attach_device(
         | DeviceError::NotStored(_)
         | DeviceError::Unavailable => ReasonCode::SERVER_UNAVAILABLE,
     })?;
-    let protocol = Protocol::new(id, attached.kind, connect, limits, &floor.refused_filters);
+    let protocol = Protocol::new(id, attached.kind, connect, Arc::clone(limits));
     let protocol = protocol.map_err(|fatal| fatal.reason())?;
     let attachment = Attachment { device: attached.device, link, inbox, answers };
     let keep_alive_s = kept_alive_s(connect, limits);
@@ -280,7 +280,7 @@ fn attach_client(
         place,
         inbox,
         unwritten_bytes,
-        protocol: ClientProtocol::new(connect, floor.limits),
+        protocol: ClientProtocol::new(connect, Arc::clone(&floor.limits)),
         caller: Caller {
             user: user.id,
             name: user.name.clone(),
@@ -288,8 +288,9 @@ fn attach_client(
             from: Some(peer.pass.address()),
         },
         commands: Arc::clone(&floor.commands),
-        keep_alive_s: kept_alive_s(connect, floor.limits),
+        keep_alive_s: kept_alive_s(connect, &floor.limits),
         bytes_max: floor.limits.packet_bytes_max,
+        hasty: None,
     };
     let granted = Granted::by_space(welcome, expiry_s, assigned);
     Ok((Opened::Client(Box::new(client)), granted))

@@ -19,4 +19,11 @@ impl Peer {
     pub const fn of(pass: Pass) -> Self {
         Self { pass, certificate: None }
     }
+
+    /// Its place in the house alone: all that is of use once it has said who it is.
+    #[must_use]
+    #[expect(clippy::boxed_local, reason = "the box is to go, with all else that was known")]
+    pub fn into_pass(self: Box<Self>) -> Pass {
+        self.pass
+    }
 }

@@ -47,8 +47,7 @@ pub struct Protocol {
     /// `devices/{id}/`
     prefix: Box<str>,
     encoder: Encoder,
-    limits: MqttLimits,
-    refused_filters: Arc<[String]>,
+    limits: Arc<MqttLimits>,
     /// The `QoS` at which the device listens to `set`.
     listens: Option<QoS>,
     last_packet_id: u16,
@@ -71,8 +70,7 @@ impl Protocol {
         id: DeviceId,
         kind: Arc<Kind>,
         connect: &Connect<'_>,
-        limits: MqttLimits,
-        refused_filters: &Arc<[String]>,
+        limits: Arc<MqttLimits>,
     ) -> Result<Self, Fatal> {
         let prefix = contract::prefix(id).into_boxed_str();
         let will = match &connect.will {
@@ -87,7 +85,6 @@ impl Protocol {
             prefix,
             encoder: Encoder::towards(connect),
             limits,
-            refused_filters: refused_filters.clone(),
             listens: None,
             last_packet_id: 0,
             on_its_way: None,
@@ -122,7 +119,7 @@ impl Protocol {
                 Ok(Said::Nothing)
             }
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, out),
-            Packet::Unsubscribe(unsubscribe) => Ok(self.unsubscribe(&unsubscribe, out)),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, out),
             Packet::Pingreq => {
                 self.encoder.pingresp(out);
                 Ok(Said::Nothing)
@@ -238,7 +235,7 @@ impl Protocol {
                 codes.push(ReasonCode::NOT_AUTHORIZED);
                 continue;
             }
-            if self.refused_filters.iter().any(|refused| refused == wanted.filter) {
+            if self.limits.refused_filters.iter().any(|refused| refused == wanted.filter) {
                 codes.push(ReasonCode::UNSPECIFIED_ERROR);
                 continue;
             }
@@ -257,11 +254,15 @@ impl Protocol {
             });
         }
         let codes = ReasonCodes::new(&codes);
-        self.put(&Packet::Suback(Suback::new(subscribe.packet_id, codes)), out);
+        self.answer(&Packet::Suback(Suback::new(subscribe.packet_id, codes)), out)?;
         Ok(said)
     }
 
-    fn unsubscribe(&mut self, unsubscribe: &Unsubscribe<'_>, out: &mut Vec<u8>) -> Said {
+    fn unsubscribe(
+        &mut self,
+        unsubscribe: &Unsubscribe<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Said, Fatal> {
         let set = self.set_topic();
         let mut said = Said::Nothing;
         let mut codes = Vec::new();
@@ -274,8 +275,8 @@ impl Protocol {
             codes.push(if ended { ReasonCode::SUCCESS } else { none });
         }
         let codes = ReasonCodes::new(&codes);
-        self.put(&Packet::Unsuback(Unsuback::new(unsubscribe.packet_id, codes)), out);
-        said
+        self.answer(&Packet::Unsuback(Unsuback::new(unsubscribe.packet_id, codes)), out)?;
+        Ok(said)
     }
 
     fn set(&mut self, payload: &[u8], number: u64, out: &mut Vec<u8>) -> Option<u64> {
@@ -298,6 +299,11 @@ impl Protocol {
         let next = NonZeroU16::new(self.last_packet_id.wrapping_add(1)).unwrap_or(NonZeroU16::MIN);
         self.last_packet_id = next.get();
         next
+    }
+
+    /// An answer to several filters, which the peer waits for.
+    fn answer(&self, packet: &Packet<'_>, out: &mut Vec<u8>) -> Result<(), Fatal> {
+        self.encoder.packet(packet, out).map_err(|_too_large| Fatal::AnswerTooLarge)
     }
 
     /// A packet larger than the peer takes is not sent (3.1.2.11.4).

@@ -215,6 +215,12 @@ series! {
     mqtt_dropped_expired: Counter = "hearth_mqtt_dropped_total{reason=\"expired\"}",
     /// MQTT messages that were dropped, by reason.
     mqtt_dropped_retained: Counter = "hearth_mqtt_dropped_total{reason=\"retained_full\"}",
+    /// MQTT messages that were dropped, by reason.
+    mqtt_dropped_commands: Counter = "hearth_mqtt_dropped_total{reason=\"commands\"}",
+    /// MQTT messages that had to wait because as many as may be were on their way to the client.
+    mqtt_held_back: Counter = "hearth_mqtt_held_back_total",
+    /// MQTT sessions that wanted to outlive their connections for longer than they may.
+    mqtt_expiry_shortened: Counter = "hearth_mqtt_session_expiry_shortened_total",
     /// MQTT connections that the server ended, by reason.
     mqtt_slow: Counter = "hearth_mqtt_ended_total{reason=\"slow\"}",
     /// MQTT connections that the server ended, by reason.

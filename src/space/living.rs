@@ -57,18 +57,18 @@ impl SpaceState {
         out: &mut Vec<SpaceEffect>,
         now_ms: u64,
     ) -> Result<Welcome, TooManySessions> {
-        if let Some(key) = self.names.get(&hello.client_id).copied() {
+        if let Ok(key) = self.session_of(&hello.client_id) {
             self.end_what_is_due(key, now_ms);
             self.take_over(key, hello.clean_start, now_ms);
         }
-        let resumed = self.names.get(&hello.client_id).copied();
+        let resumed = self.session_of(&hello.client_id).ok();
         if resumed.is_none() && self.members.len() >= self.limits.sessions_max {
             self.tally.sessions_refused += 1;
             self.end_turn(out, now_ms);
             return Err(TooManySessions(self.limits.sessions_max));
         }
         let key = resumed.unwrap_or_else(|| self.found_session(&hello));
-        let expiry_s = hello.expiry_s.min(self.limits.session_expiry_s_max);
+        let expiry_s = self.shortened(hello.expiry_s);
         if let Some(member) = self.members.get_mut(key) {
             member.session.attach(hello.line.link, now_ms, &mut self.turn.effects);
             member.line = Some(hello.line);
@@ -83,12 +83,19 @@ impl SpaceState {
         Ok(Welcome { key, session_present: resumed.is_some(), expiry_s })
     }
 
+    /// The session expiry that somebody gets who asks for `expiry_s`.
+    fn shortened(&mut self, expiry_s: u32) -> u32 {
+        let max_s = self.limits.session_expiry_s_max;
+        self.tally.expiry_shortened += u64::from(expiry_s > max_s);
+        expiry_s.min(max_s)
+    }
+
     fn found_session(&mut self, hello: &Hello) -> SessionKey {
-        let key = self.members.insert(Member {
+        self.insert(Member {
             client_id: hello.client_id.clone(),
             label: hello.label.clone(),
             line: None,
-            session: SessionState::new(self.limits.session),
+            session: SessionState::new(Arc::clone(&self.limits.session)),
             filters: Vec::new(),
             expiry_s: 0,
             will: None,
@@ -100,8 +107,23 @@ impl SpaceState {
             next_number: 0,
             found: (0, 0),
             rate: Bucket::default(),
-        });
-        self.names.insert(hello.client_id.clone(), key);
+        })
+    }
+
+    /// The session of `client_id`, or where it would stand among them.
+    fn session_of(&self, client_id: &str) -> Result<SessionKey, usize> {
+        let id = |key: &SessionKey| self.members.get(*key).map_or("", |member| &*member.client_id);
+        let place = self.by_client_id.binary_search_by(|key| id(key).cmp(client_id))?;
+        self.by_client_id.get(place).copied().ok_or(place)
+    }
+
+    /// Takes in a session whose identifier no other has.
+    fn insert(&mut self, member: Member) -> SessionKey {
+        let place = self.session_of(&member.client_id);
+        let key = self.members.insert(member);
+        if let Err(place) = place {
+            self.by_client_id.insert(place, key);
+        }
         key
     }
 
@@ -132,12 +154,12 @@ impl SpaceState {
         out: &mut Vec<SpaceEffect>,
         now_ms: u64,
     ) {
-        let expiry_s_max = self.limits.session_expiry_s_max;
+        let expiry_s = expiry_s.map(|expiry_s| self.shortened(expiry_s));
         let Some(member) = self.members.get_mut(key).filter(|member| member.is_on(link)) else {
             return;
         };
         if let Some(expiry_s) = expiry_s {
-            member.expiry_s = expiry_s.min(expiry_s_max);
+            member.expiry_s = expiry_s;
         }
         if !with_will {
             member.will = None;
@@ -243,8 +265,8 @@ impl SpaceState {
         for (filter, _) in &filters {
             self.forget_filter(key, filter);
         }
+        self.by_client_id.retain(|one| *one != key);
         let member = self.members.remove(key);
-        self.names.remove(&member.client_id);
         if member.is_stored {
             self.turn.store_later(Row::EndSession(member.client_id));
             // A will is not published twice, also if the process ends now.
@@ -300,10 +322,11 @@ impl SpaceState {
                 None => snapshot.queue.push((since_ms, delivery)),
             }
         }
-        let session = SessionState::restore(self.limits.session, snapshot, &mut self.turn.effects);
+        let limits = Arc::clone(&self.limits.session);
+        let session = SessionState::restore(limits, snapshot, &mut self.turn.effects);
         let was_there = row.detached_ms.is_none();
-        let key = self.members.insert(Member {
-            client_id: row.client_id.clone(),
+        let key = self.insert(Member {
+            client_id: row.client_id,
             label: row.label,
             line: None,
             session,
@@ -320,7 +343,6 @@ impl SpaceState {
             rate: Bucket::default(),
         });
         self.settle(key);
-        self.names.insert(row.client_id, key);
         for filter in row.filters {
             let FilterRow { filter, qos, no_local, retain_as_published, wants_retained, id } =
                 filter;

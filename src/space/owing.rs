@@ -4,7 +4,7 @@
 //! What a subscription is owed is a place in the store of retained messages, not a list of them: it
 //! costs the same whatever is retained, and what is brought is what is retained by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -108,6 +108,9 @@ impl SpaceState {
                 self.deliver(key, retained_delivery(message, &taker), now_ms);
             } else {
                 member.owed.pop_front();
+                if member.owed.is_empty() {
+                    member.owed = VecDeque::new(); // idle sessions are many
+                }
             }
         }
         let Some(member) = self.members.get_mut(key) else { return };

@@ -283,8 +283,10 @@ impl SpaceState {
             member.session.deliver(delivery, now_ms, &mut self.turn.effects);
             return self.settle(key);
         }
+        let waiting = if member.is_there() { member.session.queued() } else { usize::MAX };
         if !member.is_persistent() {
             member.session.deliver(delivery, now_ms, &mut self.turn.effects);
+            self.tally.held_back += u64::from(member.session.queued() > waiting);
             return self.settle(key);
         }
         let number = member.next_number;
@@ -293,6 +295,7 @@ impl SpaceState {
         let stored = delivery.clone();
         let effects = &mut self.turn.effects;
         member.session.deliver(delivery, now_ms, effects);
+        self.tally.held_back += u64::from(member.session.queued() > waiting);
         let mut packet_id = None;
         for effect in effects.iter() {
             match effect {

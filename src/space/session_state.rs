@@ -22,6 +22,7 @@ mod snapshot;
 mod tests;
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -119,9 +120,9 @@ type Effects = Vec<SessionEffect>;
 impl SessionState {
     /// An empty session without a connection.
     #[must_use]
-    pub fn new(limits: SessionLimits) -> Self {
+    pub fn new(limits: Arc<SessionLimits>) -> Self {
         Self {
-            outgoing: OutgoingState::new(limits),
+            outgoing: OutgoingState::new(Arc::clone(&limits)),
             incoming: Incoming::new(limits),
             changed: false,
         }

@@ -5,7 +5,7 @@
 //! the store has it (`turn`). `routing` finds who takes a message, `subscribing` keeps
 //! subscriptions, `living` the beginning and end of sessions.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -45,6 +45,10 @@ pub struct Tally {
     pub dropped_full: u64,
     /// Messages that expired, or were too large for the client.
     pub dropped_expired: u64,
+    /// Messages that had to wait for a client that is there: as many as may be are on their way.
+    pub held_back: u64,
+    /// Sessions that wanted to outlive their connections for longer than they may.
+    pub expiry_shortened: u64,
     /// Retained messages that found no room.
     pub retained_refused: u64,
     /// Clients that were ended because they took nothing.
@@ -63,7 +67,8 @@ pub struct SpaceState {
     pub(super) limits: Arc<SpaceLimits>,
     pub(super) topics: Topics,
     pub(super) members: Slab<Member>,
-    pub(super) names: HashMap<Box<str>, SessionKey>,
+    /// The sessions, sorted by client identifier.
+    pub(super) by_client_id: Vec<SessionKey>,
     pub(super) retained: Retained,
     /// What the user's devices last reported, while somebody listens.
     pub(super) devices: BTreeMap<DeviceId, crate::model::Props>,
@@ -127,7 +132,7 @@ impl SpaceState {
             topics: Topics::default(),
             // Most users have one client: no room for four.
             members: Slab::with_capacity(1),
-            names: HashMap::new(),
+            by_client_id: Vec::new(),
             retained: Retained::default(),
             devices: BTreeMap::new(),
             listening: 0,
@@ -274,6 +279,8 @@ const EMPTY: Tally = Tally {
     sent: 0,
     dropped_full: 0,
     dropped_expired: 0,
+    held_back: 0,
+    expiry_shortened: 0,
     retained_refused: 0,
     slow: 0,
     too_fast: 0,

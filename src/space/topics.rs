@@ -13,13 +13,11 @@ pub type SessionKey = usize;
 #[derive(Debug, Default)]
 struct Node {
     level: Box<str>,
-    parent: usize,
+    parent: u32,
     /// Sorted by level.
-    children: Vec<usize>,
-    /// Filters that end here.
-    here: Vec<Takers>,
-    /// Filters that go on with `#` from here: they take this level as well (4.7.1.2).
-    below: Vec<Takers>,
+    children: Vec<u32>,
+    /// Filters that end here, and those that go on with `#` from here.
+    takers: Vec<Takers>,
 }
 
 /// Those who share a filter by a group, or one who shares it with nobody.
@@ -29,7 +27,9 @@ struct Takers {
     group: Box<str>,
     members: Vec<Taker>,
     /// Whose turn it is in the group.
-    turn: usize,
+    turn: u32,
+    /// Whether the filter goes on with `#`: then it takes this level as well (4.7.1.2).
+    below: bool,
 }
 
 /// A subscription, as matching finds it.
@@ -69,13 +69,13 @@ impl Taker {
 pub struct Topics {
     /// The first is the root.
     nodes: Vec<Node>,
-    free: Vec<usize>,
+    free: Vec<u32>,
     /// Scratch of matching.
-    at: Vec<usize>,
-    next: Vec<usize>,
+    at: Vec<u32>,
+    next: Vec<u32>,
 }
 
-const ROOT: usize = 0;
+const ROOT: u32 = 0;
 
 impl Default for Topics {
     fn default() -> Self {
@@ -104,14 +104,14 @@ impl Topics {
         for level in levels {
             at = self.child_or_new(at, level);
         }
-        let Some(node) = self.nodes.get_mut(at) else { return false };
-        let list = if below { &mut node.below } else { &mut node.here };
-        let known = list.iter().position(|takers| takers.is_for(group, taker.session));
+        let Some(node) = self.node_mut(at) else { return false };
+        let known = node.place_of((group, below), taker.session);
         let place = known.unwrap_or_else(|| {
-            list.push(Takers { group: group.into(), members: Vec::new(), turn: 0 });
-            list.len() - 1
+            node.takers.reserve_exact(1);
+            node.takers.push(Takers { group: group.into(), members: Vec::new(), turn: 0, below });
+            node.takers.len() - 1
         });
-        let Some(takers) = list.get_mut(place) else { return false };
+        let Some(takers) = node.takers.get_mut(place) else { return false };
         let older = takers.members.iter_mut().find(|member| member.session == taker.session);
         if let Some(older) = older {
             *older = taker;
@@ -132,17 +132,14 @@ impl Topics {
                 Err(_) => return false,
             }
         }
-        let Some(node) = self.nodes.get_mut(at) else { return false };
-        let list = if below { &mut node.below } else { &mut node.here };
-        let Some(place) = list.iter().position(|takers| takers.is_for(group, session)) else {
-            return false;
-        };
-        let Some(takers) = list.get_mut(place) else { return false };
+        let Some(node) = self.node_mut(at) else { return false };
+        let Some(place) = node.place_of((group, below), session) else { return false };
+        let Some(takers) = node.takers.get_mut(place) else { return false };
         let before = takers.members.len();
         takers.members.retain(|member| member.session != session);
         let removed = takers.members.len() < before;
         if takers.members.is_empty() {
-            list.remove(place);
+            node.takers.remove(place);
         }
         self.prune(at);
         removed
@@ -152,7 +149,7 @@ impl Topics {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.len() == self.free.len() + 1
-            && self.nodes.first().is_some_and(|root| root.below.is_empty())
+            && self.node(ROOT).is_some_and(|root| root.takers.is_empty())
     }
 
     /// Finds who takes `topic`, and whether by a group. Of a group it is one member: the next in
@@ -172,7 +169,7 @@ impl Topics {
             next.clear();
             for place in &at {
                 if wild {
-                    self.take_below(*place, &is_there, &mut found);
+                    self.choose(*place, |takers| takers.below, &is_there, &mut found);
                     next.extend(self.child(*place, "+"));
                 }
                 next.extend(self.child(*place, level));
@@ -184,68 +181,84 @@ impl Topics {
             }
         }
         for place in &at {
-            let Some(node) = self.nodes.get_mut(*place) else { continue };
-            for takers in node.here.iter_mut().chain(&mut node.below) {
-                takers.choose(&is_there, &mut found);
-            }
+            self.choose(*place, |_| true, &is_there, &mut found);
         }
         (self.at, self.next) = (at, next);
     }
 
-    fn take_below(
+    fn choose(
         &mut self,
-        place: usize,
+        at: u32,
+        which: impl Fn(&Takers) -> bool,
         is_there: &impl Fn(SessionKey) -> bool,
         found: &mut impl FnMut(&Taker, bool),
     ) {
-        let below = self.nodes.get_mut(place).map(|node| &mut node.below);
-        for takers in below.into_iter().flatten() {
+        let takers = self.node_mut(at).map(|node| &mut node.takers);
+        for takers in takers.into_iter().flatten().filter(|takers| which(takers)) {
             takers.choose(is_there, found);
         }
     }
 
+    fn node(&self, at: u32) -> Option<&Node> {
+        self.nodes.get(at as usize)
+    }
+
+    fn node_mut(&mut self, at: u32) -> Option<&mut Node> {
+        self.nodes.get_mut(at as usize)
+    }
+
     /// The child for `level`, or where among the children it would stand.
-    fn child(&self, at: usize, level: &str) -> Result<usize, usize> {
-        let Some(node) = self.nodes.get(at) else { return Err(0) };
-        let name = |child: &usize| self.nodes.get(*child).map_or("", |node| &*node.level);
+    fn child(&self, at: u32, level: &str) -> Result<u32, usize> {
+        let Some(node) = self.node(at) else { return Err(0) };
+        let name = |child: &u32| self.node(*child).map_or("", |node| &*node.level);
         let place = node.children.binary_search_by(|child| name(child).cmp(level))?;
         node.children.get(place).copied().ok_or(place)
     }
 
-    fn child_or_new(&mut self, at: usize, level: &str) -> usize {
-        let place = match self.child(at, level) {
+    fn child_or_new(&mut self, parent: u32, level: &str) -> u32 {
+        let place = match self.child(parent, level) {
             Ok(child) => return child,
             Err(place) => place,
         };
-        let node = Node { level: level.into(), parent: at, ..Node::default() };
+        let node = Node { level: level.into(), parent, ..Node::default() };
         let free = self.free.pop();
-        let new = free.unwrap_or(self.nodes.len());
-        if let Some(slot) = self.nodes.get_mut(new) {
+        // Sessions, their subscriptions and the levels of each are limited: far fewer fit.
+        let new = free.unwrap_or_else(|| u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        if let Some(slot) = self.node_mut(new) {
             *slot = node;
         } else {
             self.nodes.reserve_exact(1 + self.nodes.len() / 8);
             self.nodes.push(node);
         }
-        if let Some(parent) = self.nodes.get_mut(at) {
+        if let Some(parent) = self.node_mut(parent) {
+            parent.children.reserve_exact(1 + parent.children.len() / 8);
             parent.children.insert(place, new);
         }
         new
     }
 
     /// Gives back the nodes that nothing needs any more, from `at` upwards.
-    fn prune(&mut self, mut at: usize) {
+    fn prune(&mut self, mut at: u32) {
         while at != ROOT {
-            let Some(node) = self.nodes.get_mut(at) else { return };
-            if !(node.children.is_empty() && node.here.is_empty() && node.below.is_empty()) {
+            let Some(node) = self.node_mut(at) else { return };
+            if !(node.children.is_empty() && node.takers.is_empty()) {
                 return;
             }
             let parent = std::mem::take(node).parent;
             self.free.push(at);
-            if let Some(node) = self.nodes.get_mut(parent) {
+            if let Some(node) = self.node_mut(parent) {
                 node.children.retain(|child| *child != at);
             }
             at = parent;
         }
+    }
+}
+
+impl Node {
+    /// Where the takers of a group (empty: none) are that go on with `#` or not, or those of the
+    /// session's own subscription.
+    fn place_of(&self, (group, below): (&str, bool), session: SessionKey) -> Option<usize> {
+        self.takers.iter().position(|takers| takers.below == below && takers.is_for(group, session))
     }
 }
 
@@ -265,11 +278,11 @@ impl Takers {
             return;
         }
         let count = self.members.len();
-        let in_turn = || (0..count).map(|step| (self.turn + step) % count.max(1));
+        let in_turn = || (0..count).map(|step| (self.turn as usize + step) % count.max(1));
         let there =
             |place: &usize| self.members.get(*place).is_some_and(|member| is_there(member.session));
         let Some(place) = in_turn().find(there).or_else(|| in_turn().next()) else { return };
-        self.turn = place + 1;
+        self.turn = u32::try_from(place + 1).unwrap_or_default();
         self.members.get(place).into_iter().for_each(|member| found(member, true));
     }
 }

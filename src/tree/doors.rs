@@ -102,8 +102,7 @@ fn mqtt_floor(inside: &Inside, sweep: Arc<Sweep>) -> MqttFloor {
         commands: Arc::new((sessions.clone(), commands)),
         anonymous_user: config.mqtt.anonymous_user.clone(),
         sweep,
-        limits: mqtt_limits(config),
-        refused_filters: config.mqtt.refused_filters.clone().into(),
+        limits: Arc::new(mqtt_limits(config)),
         links: AtomicU64::new(0),
     }
 }
@@ -295,6 +294,7 @@ fn mqtt_limits(config: &Config) -> MqttLimits {
         permits_max: mqtt.permits_max,
         client_outbox_max: config.spaces.unwritten_messages_max + CLIENT_OUTBOX_SPARE,
         write_s_max: seconds(mqtt.write_stuck_s_max),
+        refused_filters: mqtt.refused_filters.clone().into(),
         ..MqttLimits::default()
     }
 }

@@ -50,14 +50,14 @@ fn space_limits(config: &Config) -> SpaceLimits {
             messages_max: spaces.retained_messages_max,
             bytes_max: spaces.retained_bytes_max,
         },
-        session: SessionLimits {
+        session: Arc::new(SessionLimits {
             in_flight_max: spaces.in_flight_max,
             receive_maximum: mqtt.receive_maximum,
             queue_messages_max: spaces.queue_messages_max,
             queue_bytes_max: spaces.queue_bytes_max,
             queue_age_ms_max: u64::from(spaces.queue_age_s_max) * 1_000,
             ..SessionLimits::default()
-        },
+        }),
         unwritten_messages_max: spaces.unwritten_messages_max,
         unwritten_bytes_max: spaces.unwritten_bytes_max,
         client_rate_max: spaces.client_rate_max,

@@ -168,6 +168,27 @@ impl Guest {
         reason
     }
 
+    /// Publishes `payload` so often at once, and tells the answers above `QoS` 0.
+    pub async fn flood(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        (qos, times): (QoS, usize),
+    ) -> Vec<ReasonCode> {
+        let mut bytes = Vec::new();
+        for _ in 0..times {
+            let packet_id = (qos > QoS::AtMostOnce).then(|| self.next_packet_id());
+            let publish = Publish { qos, topic, packet_id, payload, ..Publish::default() };
+            Encoder::new(self.version).packet(&Packet::Publish(publish), &mut bytes).unwrap();
+        }
+        soon(self.stream.write_all(&bytes)).await.unwrap();
+        let mut answers = Vec::new();
+        while qos > QoS::AtMostOnce && answers.len() < times {
+            answers.push(self.acknowledged().await);
+        }
+        answers
+    }
+
     /// The next answer to something of its own; messages that come before it are heard later.
     async fn acknowledged(&mut self) -> ReasonCode {
         loop {

@@ -232,7 +232,7 @@ async fn v5_3_14_4_1_and_2_the_last_word_of_the_server_is_disconnect() {
 }
 
 #[tokio::test]
-async fn mqtt_3_1_2_24_a_client_that_falls_silent_is_closed_after_its_keep_alive() {
+async fn v311_3_1_2_24_v5_3_1_2_22_a_client_that_falls_silent_is_closed_after_its_keep_alive() {
     let (open, _, lamp) = lamp().await;
     for version in BOTH {
         let mut wire = Wire::open(open.house.mqtt, version).await;

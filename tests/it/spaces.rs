@@ -152,6 +152,34 @@ async fn a_client_commands_a_device_and_hears_when_that_is_durable_or_why_it_is_
 }
 
 #[tokio::test]
+async fn a_command_more_than_the_house_takes_of_all_clients_is_refused_and_counted() {
+    let open = Open::with(&[("SPACES__COMMANDS_MAX", "1")]).await;
+    let ann = open.person("ann").await;
+    let set = format!("devices/{}/set", ann.add("light", "lamp").await.id);
+    let mut guest = Guest::open(&ann.credential("hub").await, V5).await;
+    let before = open.metric("hearth_tasks_refused_total").await;
+    let answers = guest.flood(&set, br#"{"on":true}"#, (AT_LEAST_ONCE, 10)).await;
+    assert!(answers.contains(&ReasonCode::SUCCESS), "{answers:?}");
+    assert!(answers.contains(&ReasonCode::UNSPECIFIED_ERROR), "{answers:?}");
+    assert!(open.metric("hearth_tasks_refused_total").await > before);
+    assert_eq!(guest.publish(&set, br#"{"on":true}"#, AT_LEAST_ONCE).await, ReasonCode::SUCCESS);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_in_haste_has_no_more_commands_under_way_than_it_may_and_it_is_counted()
+{
+    let open = Open::with(&[("MQTT__RECEIVE_MAXIMUM", "2")]).await;
+    let ann = open.person("ann").await;
+    let set = format!("devices/{}/set", ann.add("light", "lamp").await.id);
+    let mut guest = Guest::open(&ann.credential("hub").await, V5).await;
+    let dropped = "hearth_mqtt_dropped_total{reason=\"commands\"}";
+    let before = open.metric(dropped).await;
+    guest.flood(&set, br#"{"on":true}"#, (QoS::AtMostOnce, 50)).await;
+    until(async || (open.metric(dropped).await > before).then_some(())).await;
+    assert_eq!(guest.publish(&set, br#"{"on":false}"#, AT_LEAST_ONCE).await, ReasonCode::SUCCESS);
+}
+
+#[tokio::test]
 async fn without_credentials_one_comes_only_into_the_space_that_is_open_to_everybody() {
     let open = Open::new().await;
     open.person("ann").await;

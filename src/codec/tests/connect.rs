@@ -71,7 +71,7 @@ fn header_flags_of_a_connect_are_0_from_mqtt_3_1_1_on() {
 }
 
 #[test]
-fn mqtt_3_1_2_11_and_13_and_14_and_15_will_bits_need_a_will_and_a_qos_that_exists() {
+fn v311_3_1_2_11_and_13_and_14_and_15_v5_3_1_2_11_and_12_and_13_will_bits_need_a_will() {
     for flags in ["0A", "12", "22"] {
         connect_is(&v3(&format!("{flags} 003C 0001'a'")), Err(DecodeError::WillFlags));
     }

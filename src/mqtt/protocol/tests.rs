@@ -18,11 +18,10 @@ struct Wired {
 
 impl Wired {
     fn new(version: Version) -> Self {
-        let limits = MqttLimits::default();
         let kind = LIGHT.clone();
         let connect = Connect::new(version, "lamp", 60);
-        let protocol =
-            Protocol::new("7".parse().unwrap(), kind, &connect, limits, &Arc::default()).unwrap();
+        let id = "7".parse().unwrap();
+        let protocol = Protocol::new(id, kind, &connect, Arc::default()).unwrap();
         Self { protocol, out: Vec::new() }
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Conn(usize);
 
 pub(super) struct Bench {
     pub(super) space: SpaceState,
-    pub(super) limits: MqttLimits,
+    pub(super) limits: Arc<MqttLimits>,
     /// Whether the store can't take anything.
     pub(super) store_fails: bool,
     now_ms: u64,
@@ -78,7 +78,7 @@ impl Bench {
     pub(super) fn limited(limits: SpaceLimits) -> Self {
         Self {
             space: SpaceState::new(Arc::new(limits)),
-            limits: MqttLimits::default(),
+            limits: Arc::default(),
             store_fails: false,
             now_ms: 1_000_000,
             effects: Vec::new(),
@@ -100,10 +100,10 @@ impl Bench {
         let expiry_s = hello.expiry_s;
         let welcome = self.space.attach(hello, &mut self.effects, self.now_ms).unwrap();
         let granted = Granted::by_space(welcome, expiry_s, assigned);
-        let answer = connack(&connect, &granted, self.limits);
+        let answer = connack(&connect, &granted, &self.limits);
         self.ends.push(End {
             version,
-            protocol: ClientProtocol::new(&connect, self.limits),
+            protocol: ClientProtocol::new(&connect, Arc::clone(&self.limits)),
             at: (welcome.key, number),
             inbox,
             packet_bytes_max: session_link(&connect).packet_bytes_max,

@@ -4,7 +4,7 @@ use super::*;
 use crate::codec::{Connect, Packet};
 
 #[test]
-fn v5_3_1_2_25_a_session_with_an_expiry_outlives_its_connection() {
+fn v5_3_1_2_23_a_session_with_an_expiry_outlives_its_connection() {
     let mut bench = Bench::new();
     let gone = bench.join(&staying(Version::V5, "gone"));
     bench.subscribe(gone, "a", AT_LEAST_ONCE);

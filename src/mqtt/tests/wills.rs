@@ -112,7 +112,7 @@ fn mqtt_3_1_2_10_a_will_is_published_once() {
 }
 
 #[test]
-fn mqtt_3_1_2_12_without_a_will_none_is_published() {
+fn v311_3_1_2_12_without_a_will_none_is_published() {
     for version in BOTH {
         let mut bench = Bench::new();
         let listener = bench.join(&connect(version, "listener"));
@@ -134,19 +134,19 @@ fn heard_later(version: Version, retain: bool) -> Vec<String> {
 }
 
 #[test]
-fn mqtt_3_1_2_16_a_will_without_retain_is_not_retained() {
+fn v311_3_1_2_16_v5_3_1_2_14_a_will_without_retain_is_not_retained() {
     assert!(BOTH.into_iter().all(|version| heard_later(version, false).is_empty()));
 }
 
 #[test]
-fn mqtt_3_1_2_17_a_will_with_retain_is_retained() {
+fn v311_3_1_2_17_v5_3_1_2_15_a_will_with_retain_is_retained() {
     for version in BOTH {
         assert_eq!(heard_later(version, true), ["will 'gone' q1 #1 retain"], "{version:?}");
     }
 }
 
 #[test]
-fn v5_3_1_2_26_a_new_connection_within_the_delay_cancels_the_will() {
+fn v5_3_1_3_9_a_new_connection_within_the_delay_cancels_the_will() {
     let (mut bench, listener) = listened(Version::V5);
     let anna = bench.join(&delayed(&staying(Version::V5, "anna"), 10));
     bench.cut(anna);
@@ -154,6 +154,20 @@ fn v5_3_1_2_26_a_new_connection_within_the_delay_cancels_the_will() {
     bench.join(&staying(Version::V5, "anna"));
     bench.wait_s(1_000);
     assert!(bench.hears(listener).is_empty());
+}
+
+#[test]
+fn v5_3_1_3_10_user_properties_of_a_will_keep_their_order() {
+    let (mut bench, listener) = listened(Version::V5);
+    let pairs = [("b", "2"), ("a", "1"), ("b", "3")];
+    let user_properties = crate::codec::UserProperties::new(&pairs);
+    let properties = crate::codec::MessageProperties { user_properties, ..WILL.properties };
+    let will = Some(Will { properties, ..WILL });
+    let anna = bench.join(&Connect { will, ..connect(Version::V5, "anna") });
+    bench.cut(anna);
+    let packet = bench.packet(listener);
+    let heard = crate::codec::decode_publish(Version::V5, &packet).unwrap();
+    assert_eq!(heard.properties.message.user_properties, user_properties);
 }
 
 #[test]

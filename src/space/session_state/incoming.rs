@@ -1,4 +1,5 @@
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use super::{Effects, Link, Outgoing, SessionEffect, SessionError, SessionLimits};
 use crate::codec::{QoS, ReasonCode};
@@ -15,7 +16,7 @@ pub enum Received {
 /// The way from the client: identifiers of messages that are not done yet, few and sorted.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    limits: SessionLimits,
+    limits: Arc<SessionLimits>,
     link: Option<Link>,
     open: Vec<(NonZeroU16, Stage)>,
 }
@@ -31,7 +32,7 @@ enum Stage {
 }
 
 impl Incoming {
-    pub(super) const fn new(limits: SessionLimits) -> Self {
+    pub(super) const fn new(limits: Arc<SessionLimits>) -> Self {
         Self { limits, link: None, open: Vec::new() }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use super::queue::{Queue, dropped};
 use super::{
@@ -11,7 +12,7 @@ use crate::codec::{Encoder, PACKET_BYTES_MAX, QoS, ReasonCode};
 /// The way to the client.
 #[derive(Debug)]
 pub(super) struct OutgoingState {
-    limits: SessionLimits,
+    limits: Arc<SessionLimits>,
     link: Option<Link>,
     last_packet_id: u16,
     /// Sent, waiting for PUBACK or PUBREC, in the order in which they were sent first (4.6).
@@ -33,7 +34,7 @@ struct Sent {
 type Changed = bool;
 
 impl OutgoingState {
-    pub(super) const fn new(limits: SessionLimits) -> Self {
+    pub(super) const fn new(limits: Arc<SessionLimits>) -> Self {
         Self {
             limits,
             link: None,
@@ -41,7 +42,7 @@ impl OutgoingState {
             sent: VecDeque::new(),
             resent: 0,
             released: VecDeque::new(),
-            queue: Queue::new(limits),
+            queue: Queue::new(),
         }
     }
 
@@ -104,7 +105,7 @@ impl OutgoingState {
         if let Some(link) = self.link.filter(|link| self.queue.len() == 0 && self.may_send(*link)) {
             return self.send(link, delivery, now_ms, effects);
         }
-        self.queue.push(delivery, now_ms, effects);
+        self.queue.push(delivery, now_ms, &self.limits, effects);
         true
     }
 
@@ -126,7 +127,7 @@ impl OutgoingState {
 
     pub(super) fn expire(&mut self, now_ms: u64, effects: &mut Effects) -> Changed {
         self.give_back();
-        self.queue.expire(now_ms, effects)
+        self.queue.expire(now_ms, &self.limits, effects)
     }
 
     pub(super) fn puback(
@@ -215,7 +216,7 @@ impl OutgoingState {
                 continue;
             }
             let waiting = self.queue.len();
-            let Some(delivery) = self.queue.pop(now_ms, effects) else {
+            let Some(delivery) = self.queue.pop(now_ms, &self.limits, effects) else {
                 return changed || waiting > 0;
             };
             self.send(link, delivery, now_ms, effects);
@@ -317,7 +318,7 @@ impl OutgoingState {
             .collect();
         self.released = snapshot.released.into();
         for (since_ms, delivery) in snapshot.queue {
-            self.queue.push(delivery, since_ms, effects);
+            self.queue.push(delivery, since_ms, &self.limits, effects);
         }
     }
 }

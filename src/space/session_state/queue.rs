@@ -7,7 +7,6 @@ use super::{Delivery, DropReason, Effects, SessionEffect, SessionLimits};
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
-    limits: SessionLimits,
 }
 
 #[derive(Debug)]
@@ -21,8 +20,8 @@ pub(super) fn dropped(delivery: &Delivery, reason: DropReason) -> SessionEffect 
 }
 
 impl Queue {
-    pub(super) const fn new(limits: SessionLimits) -> Self {
-        Self { waiting: VecDeque::new(), bytes: 0, limits }
+    pub(super) const fn new() -> Self {
+        Self { waiting: VecDeque::new(), bytes: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -30,8 +29,14 @@ impl Queue {
     }
 
     /// Puts a message behind the others; the oldest make room for it.
-    pub(super) fn push(&mut self, delivery: Delivery, since_ms: u64, effects: &mut Effects) {
-        let SessionLimits { queue_messages_max, queue_bytes_max, .. } = self.limits;
+    pub(super) fn push(
+        &mut self,
+        delivery: Delivery,
+        since_ms: u64,
+        limits: &SessionLimits,
+        effects: &mut Effects,
+    ) {
+        let SessionLimits { queue_messages_max, queue_bytes_max, .. } = *limits;
         let bytes = delivery.message.len();
         if queue_messages_max == 0 || bytes > queue_bytes_max {
             effects.push(dropped(&delivery, DropReason::QueueFull));
@@ -46,9 +51,14 @@ impl Queue {
     }
 
     /// The oldest message that is still worth sending.
-    pub(super) fn pop(&mut self, now_ms: u64, effects: &mut Effects) -> Option<Delivery> {
+    pub(super) fn pop(
+        &mut self,
+        now_ms: u64,
+        limits: &SessionLimits,
+        effects: &mut Effects,
+    ) -> Option<Delivery> {
         while let Some(oldest) = self.take_oldest() {
-            if !self.is_stale(&oldest, now_ms) {
+            if !is_stale(&oldest, now_ms, limits) {
                 return Some(oldest.delivery);
             }
             effects.push(dropped(&oldest.delivery, DropReason::Expired));
@@ -57,12 +67,17 @@ impl Queue {
     }
 
     /// Drops what is no longer worth sending, wherever it stands. Whether there was any.
-    pub(super) fn expire(&mut self, now_ms: u64, effects: &mut Effects) -> bool {
+    pub(super) fn expire(
+        &mut self,
+        now_ms: u64,
+        limits: &SessionLimits,
+        effects: &mut Effects,
+    ) -> bool {
         let before = self.len();
         // What is kept moves, so that a queue that was long gives its memory back.
         let mut kept = VecDeque::new();
         while let Some(oldest) = self.take_oldest() {
-            if self.is_stale(&oldest, now_ms) {
+            if is_stale(&oldest, now_ms, limits) {
                 effects.push(dropped(&oldest.delivery, DropReason::Expired));
             } else {
                 kept.push_back(oldest);
@@ -89,9 +104,9 @@ impl Queue {
         self.bytes = self.bytes.saturating_sub(oldest.delivery.message.len());
         Some(oldest)
     }
+}
 
-    fn is_stale(&self, waiting: &Waiting, now_ms: u64) -> bool {
-        let age_ms = now_ms.saturating_sub(waiting.since_ms);
-        age_ms > self.limits.queue_age_ms_max || waiting.delivery.message.is_expired(now_ms)
-    }
+fn is_stale(waiting: &Waiting, now_ms: u64, limits: &SessionLimits) -> bool {
+    let age_ms = now_ms.saturating_sub(waiting.since_ms);
+    age_ms > limits.queue_age_ms_max || waiting.delivery.message.is_expired(now_ms)
 }

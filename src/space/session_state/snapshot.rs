@@ -1,4 +1,5 @@
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,7 @@ impl SessionState {
 
     /// A session as it was. If `limits` have become narrower, the oldest in the queue are dropped.
     #[must_use]
-    pub fn restore(limits: SessionLimits, snapshot: Snapshot, effects: &mut Effects) -> Self {
+    pub fn restore(limits: Arc<SessionLimits>, snapshot: Snapshot, effects: &mut Effects) -> Self {
         let mut session = Self::new(limits);
         let mut snapshot = snapshot;
         session.incoming.fill(std::mem::take(&mut snapshot.held));

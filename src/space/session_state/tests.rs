@@ -41,7 +41,7 @@ struct Told {
 
 impl Told {
     fn new(limits: SessionLimits) -> Self {
-        Self { session: SessionState::new(limits), effects: Vec::new() }
+        Self { session: SessionState::new(limits.into()), effects: Vec::new() }
     }
 
     fn attached() -> Self {

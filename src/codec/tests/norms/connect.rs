@@ -46,14 +46,14 @@ fn mqtt_3_1_2_9_a_will_has_topic_message_qos_and_retain() {
 }
 
 #[test]
-fn mqtt_3_1_2_18_and_20_what_no_flag_announces_must_not_follow() {
+fn v311_3_1_2_18_and_20_v5_3_1_2_16_and_18_what_no_flag_announces_must_not_follow() {
     both_are(0x02, "0001'a'", Ok(()));
     both_are(0x02, "0001'a' 0001'u'", Err(DecodeError::TrailingBytes));
     both_are(0x82, "0001'a' 0001'u' 0001'p'", Err(DecodeError::TrailingBytes));
 }
 
 #[test]
-fn mqtt_3_1_2_19_and_21_what_a_flag_announces_must_follow() {
+fn v311_3_1_2_19_and_21_v5_3_1_2_17_and_19_what_a_flag_announces_must_follow() {
     both_are(0xC2, "0001'a' 0001'u' 0001'p'", Ok(()));
     both_are(0x82, "0001'a'", Err(DecodeError::Truncated));
     both_are(0xC2, "0001'a' 0001'u'", Err(DecodeError::Truncated));

@@ -92,12 +92,12 @@ fn mqtt_3_1_3_4_a_client_identifier_is_utf_8() {
 }
 
 #[test]
-fn v311_3_1_3_10_v5_3_1_3_9_a_will_topic_is_utf_8() {
+fn v311_3_1_3_10_v5_3_1_3_11_a_will_topic_is_utf_8() {
     is_utf_8(&[WILL_TOPIC]);
 }
 
 #[test]
-fn v311_3_1_3_11_v5_3_1_3_10_a_user_name_is_utf_8() {
+fn v311_3_1_3_11_v5_3_1_3_12_a_user_name_is_utf_8() {
     is_utf_8(&[USER_NAME]);
 }
 

@@ -61,7 +61,7 @@ impl Line {
         let limits =
             SessionLimits { in_flight_max, queue_messages_max: 10_000, ..SessionLimits::default() };
         Self {
-            session: SessionState::new(limits),
+            session: SessionState::new(limits.into()),
             client: Client::default(),
             limits,
             down: VecDeque::new(),
@@ -104,7 +104,7 @@ impl Line {
                 let stored = postcard::to_allocvec(&self.session.snapshot()).unwrap();
                 let snapshot = postcard::from_bytes(&stored).unwrap();
                 let mut effects = Vec::new();
-                self.session = SessionState::restore(self.limits, snapshot, &mut effects);
+                self.session = SessionState::restore(self.limits.into(), snapshot, &mut effects);
                 self.carry_out(effects);
             }
         }

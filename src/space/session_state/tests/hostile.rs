@@ -137,7 +137,7 @@ proptest! {
     fn every_message_comes_to_one_end_whatever_the_client_says(
         steps in proptest::collection::vec(step(), 0..200),
     ) {
-        let mut session = SessionState::new(LIMITS);
+        let mut session = SessionState::new(LIMITS.into());
         let mut world = World::default();
         for step in steps {
             let mut effects = Vec::new();

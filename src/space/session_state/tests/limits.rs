@@ -132,7 +132,7 @@ fn a_sweep_drops_what_expired_wherever_it_stands() {
 }
 
 #[test]
-fn v5_3_1_2_27_and_28_a_packet_too_large_for_the_client_is_dropped() {
+fn v5_3_1_2_24_and_25_a_packet_too_large_for_the_client_is_dropped() {
     let mut told = Told::new(SessionLimits::default());
     let small = Link { packet_bytes_max: 15, ..Link::new(Version::V5) };
     told.attach(small);

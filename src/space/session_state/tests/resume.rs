@@ -83,7 +83,7 @@ fn a_snapshot_is_the_whole_session() {
     let stored = postcard::to_allocvec(&told.session.snapshot()).unwrap();
     let snapshot: Snapshot = postcard::from_bytes(&stored).unwrap();
     let mut effects = Vec::new();
-    let session = SessionState::restore(SessionLimits::default(), snapshot.clone(), &mut effects);
+    let session = SessionState::restore(Arc::default(), snapshot.clone(), &mut effects);
     assert_eq!(session.snapshot(), snapshot);
 
     let mut told = Told { session, effects };

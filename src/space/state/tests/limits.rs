@@ -11,7 +11,7 @@ const AT_LEAST_ONCE: QoS = QoS::AtLeastOnce;
 
 /// A home whose sessions are so limited, one that is away, and a publisher.
 fn with_queue(session: SessionLimits) -> (Home, Client) {
-    let mut home = Home::with(SpaceLimits { session, ..SpaceLimits::default() });
+    let mut home = Home::with(SpaceLimits { session: session.into(), ..SpaceLimits::default() });
     let hub = home.listener(Connect::lasting("hub"), "t", AT_LEAST_ONCE);
     home.lose(&hub);
     let panel = home.connect(Connect::new("panel"));
@@ -81,6 +81,23 @@ fn no_more_are_on_their_way_to_a_client_than_may_be() {
     assert_eq!(hub.words(), ["t 1 q1", "t 2 q1"]);
     home.ack_all(&mut hub);
     assert_eq!(hub.words(), ["t 3 q1"]);
+}
+
+#[test]
+fn a_message_that_waits_for_a_client_that_is_there_is_counted() {
+    let limits = SessionLimits { in_flight_max: 2, ..SessionLimits::default() };
+    for connect in [Connect::new("hub"), Connect::lasting("hub")] {
+        let mut home = Home::with(SpaceLimits { session: limits.into(), ..SpaceLimits::default() });
+        let hub = home.listener(connect, "t", AT_LEAST_ONCE);
+        let mut panel = home.connect(Connect::new("panel"));
+        for payload in ["1", "2", "3"] {
+            home.publish(&mut panel, "t", payload, AT_LEAST_ONCE);
+        }
+        assert_eq!(home.space.take_tally().held_back, 1);
+        home.lose(&hub);
+        home.publish(&mut panel, "t", "4", AT_LEAST_ONCE);
+        assert_eq!(home.space.take_tally().held_back, 0, "it is not there");
+    }
 }
 
 #[test]

@@ -79,9 +79,10 @@ fn a_goodbye_may_end_the_session_at_once() {
 }
 
 #[test]
-fn nobody_s_session_outlives_its_connection_longer_than_allowed() {
+fn nobody_s_session_outlives_its_connection_longer_than_allowed_and_it_is_counted() {
     let mut home = Home::with(SpaceLimits { session_expiry_s_max: 5, ..SpaceLimits::default() });
     let hub = home.connect(Connect::lasting("hub"));
+    assert_eq!(home.space.take_tally().expiry_shortened, 1);
     home.lose(&hub);
     home.pass(5_000);
     assert!(!home.connect(Connect::lasting("hub")).session_present);

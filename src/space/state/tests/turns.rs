@@ -159,7 +159,7 @@ fn a_session_that_ends_in_the_turn_that_brings_it_a_message_leaves_none_in_the_s
 #[test]
 fn after_a_restart_nothing_overtakes_what_was_sent_out_of_the_queue() {
     let mut home = Home::with(SpaceLimits {
-        session: SessionLimits { in_flight_max: 2, ..SessionLimits::default() },
+        session: SessionLimits { in_flight_max: 2, ..SessionLimits::default() }.into(),
         ..SpaceLimits::default()
     });
     let mut hub = home.listener(Connect::lasting("hub"), "t", AT_LEAST_ONCE);
