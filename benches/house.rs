@@ -172,9 +172,10 @@ async fn fall(house: &House, ids: &[DeviceId]) -> Duration {
         tokio::task::yield_now().await;
     }
     for id in ids {
-        while house.devices.ask(*id, DeviceMsg::Look).await.is_err() {
+        while house.devices.directory().get(id).is_none() {
             tokio::task::yield_now().await;
         }
+        house.devices.ask(*id, DeviceMsg::Look).await.unwrap();
     }
     fallen.elapsed()
 }

@@ -27,6 +27,7 @@ mod property;
 mod publish;
 mod reader;
 mod reason;
+mod scope;
 mod sink;
 mod suback;
 mod subscribe;
@@ -48,6 +49,7 @@ pub use packet::{Packet, decode};
 pub use property::{SubscriptionIds, UserProperties};
 pub use publish::{Publish, PublishProperties, decode_publish};
 pub use reason::{ConnectReturnCode, ReasonCode, ReasonCodes};
+pub use scope::TopicScope;
 pub use suback::{Suback, Unsuback};
 pub use subscribe::{
     RetainHandling, Subscribe, SubscribeFilters, Subscription, TopicFilters, Unsubscribe,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::codec::TopicScope;
 use crate::config::Config;
 use crate::host::{now_ms, random_bytes, random_u64};
 use crate::http::auth::Auth;
@@ -95,6 +96,7 @@ impl Town {
                 label: label.into(),
                 hash: client_secret.hash(),
                 created_ms: now_ms,
+                scope: TopicScope::default(),
             };
             store::credentials::create_client(&mut batch, &client);
             let share = self.devices / users + usize::from(number < self.devices % users);

@@ -106,3 +106,23 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     }
     names.next().is_none()
 }
+
+/// Whether the valid plain `filter` takes every topic that the valid filter `narrower` takes, which
+/// may be shared.
+#[must_use]
+pub fn covers(filter: &str, narrower: &str) -> bool {
+    let narrower = shared(narrower).map_or(narrower, |(_, plain)| plain);
+    if narrower.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut levels = narrower.split(SEPARATOR);
+    for level in filter.split(SEPARATOR) {
+        match (level, levels.next()) {
+            ("#", _) => return true,
+            ("+", Some(other)) if other != "#" => {}
+            (_, Some(other)) if other == level => {}
+            (_, _) => return false,
+        }
+    }
+    levels.next().is_none()
+}

@@ -11,6 +11,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::codec::TopicScope;
+use crate::codec::topic::{SHARED_PREFIX, valid_filter};
 use crate::host::{now_ms, random_bytes};
 use crate::kind::FieldError;
 use crate::model::audit::Action;
@@ -28,6 +30,9 @@ use super::error::{Body, Problem};
 
 /// Longest label, in characters.
 const LABEL_CHARS_MAX: usize = 64;
+
+/// Most filters that a client may be confined to, each way.
+const FILTERS_MAX: usize = 20;
 
 /// Most devices that a token may be confined to.
 const DEVICES_MAX: usize = 100;
@@ -173,6 +178,12 @@ pub async fn end_token(
 pub struct NewClient {
     /// Names the client: 1 to 64 letters, digits or `. _ -`, unique among the user's.
     label: String,
+    /// The only topics that it may publish to, as filters; without them, all.
+    #[serde(default)]
+    publish: Option<Vec<String>>,
+    /// The only topics that it may subscribe to, as filters; without them, all.
+    #[serde(default)]
+    subscribe: Option<Vec<String>>,
 }
 
 /// A client of the user's topic space.
@@ -183,6 +194,10 @@ pub struct ShownClient {
     username: String,
     /// Unix milliseconds.
     created_at: i64,
+    /// Filters: the only topics that it may publish to; null: all.
+    publish: Option<Vec<String>>,
+    /// Filters: the only topics that it may subscribe to; null: all.
+    subscribe: Option<Vec<String>>,
     /// Its MQTT password, shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
@@ -190,8 +205,17 @@ pub struct ShownClient {
 
 impl ShownClient {
     fn of(who: &SignedIn, kept: &ClientCredential, password: Option<String>) -> Self {
-        let username = format!("{}/{}", who.0.name, kept.label);
-        Self { label: kept.label.to_string(), username, created_at: kept.created_ms, password }
+        let words = |filters: &Option<Box<[Box<str>]>>| {
+            filters.as_ref().map(|filters| filters.iter().map(ToString::to_string).collect())
+        };
+        Self {
+            label: kept.label.to_string(),
+            username: format!("{}/{}", who.0.name, kept.label),
+            created_at: kept.created_ms,
+            publish: words(&kept.scope.publish),
+            subscribe: words(&kept.scope.subscribe),
+            password,
+        }
     }
 }
 
@@ -216,21 +240,32 @@ pub async fn new_client(
     who: SignedIn,
     Body(asked): Body<NewClient>,
 ) -> Result<(StatusCode, Json<ShownClient>), Problem> {
-    if let Some(fault) = label_fault(&asked.label) {
-        return Err(Problem::invalid(vec![fault]));
+    let mut faults: Vec<FieldError> = label_fault(&asked.label).into_iter().collect();
+    faults.extend(filters_fault("publish", asked.publish.as_deref()));
+    faults.extend(filters_fault("subscribe", asked.subscribe.as_deref()));
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
     }
     let (user, max) = (who.0.sub, floor.config.auth.clients_max);
     let kept = credentials::clients(&floor.store, user, max).map_err(store_fault)?;
     check_count(kept.len(), max)?;
     let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
+    let boxed = |filters: Vec<String>| filters.into_iter().map(String::into_boxed_str).collect();
+    let scope =
+        TopicScope { publish: asked.publish.map(boxed), subscribe: asked.subscribe.map(boxed) };
     let (label, hash) = (asked.label.into(), secret.hash());
-    let client = ClientCredential { user, label, hash, created_ms: now_ms() };
+    let client = ClientCredential { user, label, hash, created_ms: now_ms(), scope };
     let mut batch = Batch::new();
     credentials::create_client(&mut batch, &client);
-    let entry = about(user, who.caller(), Action::ClientCreated)?.with("label", &*client.label);
+    let shown = ShownClient::of(&who, &client, Some(secret.reveal().to_owned()));
+    let mut entry = about(user, who.caller(), Action::ClientCreated)?.with("label", &*client.label);
+    for (way, filters) in [("publish", &shown.publish), ("subscribe", &shown.subscribe)] {
+        if let Some(filters) = filters {
+            entry = entry.with(way, filters.join(" ").as_str());
+        }
+    }
     note(&floor, &mut batch, &entry)?;
     floor.store.commit(batch).await.map_err(taken_or_fault)?;
-    let shown = ShownClient::of(&who, &client, Some(secret.reveal().to_owned()));
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
@@ -267,6 +302,16 @@ fn label_fault(label: &str) -> Option<FieldError> {
     }
     let reason = format!("1 to {LABEL_CHARS_MAX} letters, digits, or . _ -");
     Some(FieldError::new("label", "not_a_name", reason))
+}
+
+fn filters_fault(field: &str, filters: Option<&[String]>) -> Option<FieldError> {
+    let takes = |filter: &String| valid_filter(filter) && !filter.starts_with(SHARED_PREFIX);
+    let filters = filters?;
+    if filters.len() <= FILTERS_MAX && filters.iter().all(takes) {
+        return None;
+    }
+    let reason = format!("at most {FILTERS_MAX} topic filters, none of them shared");
+    Some(FieldError::new(field, "not_filters", reason))
 }
 
 fn check_count(count: usize, max: usize) -> Result<(), Problem> {

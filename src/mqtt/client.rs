@@ -6,7 +6,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use crate::codec::{
-    Ack, Connect, Disconnect, Encoder, Packet, Publish, QoS, ReasonCode, Subscribe, Unsubscribe,
+    Ack, Connect, Disconnect, Encoder, Packet, Publish, QoS, ReasonCode, Subscribe, TopicScope,
+    Unsubscribe,
 };
 use crate::model::DeviceId;
 use crate::space::message::Message;
@@ -55,6 +56,8 @@ pub enum Asked<'f> {
 pub struct ClientProtocol {
     encoder: Encoder,
     limits: Arc<MqttLimits>,
+    /// Which topics its credential is for; without one, all.
+    scope: Option<Arc<TopicScope>>,
     aliases: Aliases,
     given: GivenAliases,
     /// Whether the session was to end with the connection (3.14.2.2.2).
@@ -66,7 +69,11 @@ pub struct ClientProtocol {
 impl ClientProtocol {
     /// The state of a client that sent `connect`.
     #[must_use]
-    pub fn new(connect: &Connect<'_>, limits: Arc<MqttLimits>) -> Self {
+    pub fn new(
+        connect: &Connect<'_>,
+        limits: Arc<MqttLimits>,
+        scope: Option<Arc<TopicScope>>,
+    ) -> Self {
         let ends_with_it = connect.properties.session_expiry_s.unwrap_or(0) == 0;
         let asked = connect.properties.topic_alias_maximum.unwrap_or(0);
         Self {
@@ -74,6 +81,7 @@ impl ClientProtocol {
             aliases: Aliases::default(),
             given: GivenAliases::new(asked.min(limits.packets.topic_alias_maximum)),
             limits,
+            scope,
             ends_with_it,
             unacknowledged: 0,
         }
@@ -173,13 +181,16 @@ impl ClientProtocol {
     ) -> Result<Asked<'f>, Fatal> {
         let topic = self.aliases.topic(publish)?;
         let Publish { payload, qos, packet_id, .. } = *publish;
+        let may = self.scope.as_ref().is_none_or(|scope| scope.may_publish(&topic));
         match Addressed::of(&topic) {
-            Addressed::Topic => {
+            Addressed::Topic if may => {
                 let message = Arc::new(Message::from_publish(publish, &topic, now_ms));
                 Ok(Asked::Publish(Published { message, packet_id }))
             }
-            Addressed::Device(device) => Ok(Asked::Command { device, payload, qos, packet_id }),
-            Addressed::Reserved => {
+            Addressed::Device(device) if may => {
+                Ok(Asked::Command { device, payload, qos, packet_id })
+            }
+            Addressed::Topic | Addressed::Device(_) | Addressed::Reserved => {
                 Fatal::refuse_topic(publish, self.encoder, out)?;
                 Ok(Asked::Nothing)
             }
@@ -211,7 +222,7 @@ mod tests {
     fn a_client_that_takes_an_alias_hears_a_topic_once() {
         let mut connect = Connect::new(Version::V5, "panel", 60);
         connect.properties.topic_alias_maximum = Some(1);
-        let mut protocol = ClientProtocol::new(&connect, Arc::default());
+        let mut protocol = ClientProtocol::new(&connect, Arc::default(), None);
         let lamp = Publish { topic: "kitchen/lamp", payload: b"on", ..Publish::default() };
         let message = Arc::new(Message::from_publish(&lamp, lamp.topic, 0));
         let delivery = Delivery::new(message, QoS::AtMostOnce);
@@ -236,7 +247,7 @@ mod tests {
     fn a_client_that_takes_no_packet_of_its_answers_size_is_told_so_and_closed() {
         let mut connect = Connect::new(Version::V5, "panel", 60);
         connect.properties.maximum_packet_size = std::num::NonZeroU32::new(64);
-        let mut protocol = ClientProtocol::new(&connect, Arc::default());
+        let mut protocol = ClientProtocol::new(&connect, Arc::default(), None);
         let suback = |filters| {
             let codes = vec![ReasonCode::SUCCESS; filters];
             ToClient::Packet(Outgoing::Suback(NonZeroU16::MIN, codes.into()))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::codec::{Connack, ConnackProperties, Connect, Encoder, Packet, ReasonCode};
+use crate::codec::{Connack, ConnackProperties, Connect, Encoder, Packet, ReasonCode, TopicScope};
 use crate::space::message::Message;
 use crate::space::row::LastWill;
 use crate::space::{Addressed, Hello, Line, Welcome, expiry_before_v5, session_state};
@@ -39,23 +39,28 @@ impl Granted {
     }
 }
 
+/// The label of a client's credential, and which topics it is for; without a scope, all.
+pub type Credential = (Arc<str>, Option<Arc<TopicScope>>);
+
 /// A client introduces itself to its topic space, under the `assigned` identifier if it has none.
 ///
 /// # Errors
-/// Its will is for a topic that is the house's.
+/// Its will is for a topic that is the house's, or that its credential is not for.
 pub fn hello(
     connect: &Connect<'_>,
-    label: Arc<str>,
+    (label, scope): Credential,
     assigned: Option<&str>,
     line: Line,
 ) -> Result<Hello, ReasonCode> {
     let will = connect.will.as_ref().map(|will| match Addressed::of(will.topic) {
-        Addressed::Topic => {
+        Addressed::Topic if scope.as_ref().is_none_or(|scope| scope.may_publish(will.topic)) => {
             let message = Message::from_will(will, will.topic, 0).without_expiry();
             let (delay_s, expiry_s) = (will.delay_s.unwrap_or(0), will.properties.expiry_s);
             Ok(Box::new(LastWill { message: Arc::new(message), delay_s, expiry_s }))
         }
-        Addressed::Device(_) | Addressed::Reserved => Err(ReasonCode::NOT_AUTHORIZED),
+        Addressed::Topic | Addressed::Device(_) | Addressed::Reserved => {
+            Err(ReasonCode::NOT_AUTHORIZED)
+        }
     });
     let expiry_s = if connect.version.is_v5() {
         connect.properties.session_expiry_s.unwrap_or(0)
@@ -65,6 +70,7 @@ pub fn hello(
     Ok(Hello {
         client_id: assigned.unwrap_or(connect.client_id).into(),
         label,
+        scope,
         clean_start: connect.clean_start,
         expiry_s,
         will: will.transpose()?,

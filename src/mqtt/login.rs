@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::codec::{Connack, Connect, Encoder, Packet, ReasonCode, decode_connect};
+use crate::codec::{Connack, Connect, Encoder, Packet, ReasonCode, TopicScope, decode_connect};
 use crate::device::{DeviceError, DeviceMsg, Link};
 use crate::host::{now_ms, random_u64};
 use crate::model::{Caller, DeviceId, User, Via};
@@ -19,7 +19,7 @@ use super::admission::TurnedAway;
 use super::client::ClientProtocol;
 use super::client_link::ClientLink;
 use super::device_link::{Attachment, DeviceLink};
-use super::greeting::{self, Granted, connack, kept_alive_s, session_link};
+use super::greeting::{self, Credential, Granted, connack, kept_alive_s, session_link};
 use super::protocol::Protocol;
 use super::wire::Wire;
 use super::{MqttFloor, Peer};
@@ -39,8 +39,8 @@ pub enum Opened {
 /// Who somebody proved to be.
 enum Known {
     Device(DeviceId),
-    /// A client of the user's topic space, by the label of its credential.
-    Client(User, Arc<str>),
+    /// A client of the user's topic space.
+    Client(User, Credential),
 }
 
 /// Why a connection was not opened.
@@ -136,8 +136,9 @@ async fn let_in(
     }
     match known {
         Known::Device(id) => attach_device(id, connect, floor).await,
-        Known::Client(user, label) => {
-            let attached = attach_client(&user, Arc::clone(&label), connect, peer, floor)?;
+        Known::Client(user, credential) => {
+            let label = Arc::clone(&credential.0);
+            let attached = attach_client(&user, credential, connect, peer, floor)?;
             // Taken back meanwhile, the credential was perhaps not in its space yet to be ended.
             if revoked != floor.spaces.revocations() {
                 authenticate(connect, peer, floor).inspect_err(|reason| {
@@ -202,7 +203,11 @@ fn client(name: &str, label: &str, password: &[u8], store: &Store) -> Result<Kno
     let kept =
         store::credentials::client(store, user.id, label).map_err(|error| unreadable(&error))?;
     match kept {
-        Some(kept) if kept.hash.verifies(password) => Ok(Known::Client(user, kept.label)),
+        Some(kept) if kept.hash.verifies(password) => {
+            let confines = kept.scope != TopicScope::default();
+            let scope = confines.then(|| Arc::new(kept.scope));
+            Ok(Known::Client(user, (kept.label, scope)))
+        }
         _ => Err(ReasonCode::NOT_AUTHORIZED),
     }
 }
@@ -212,7 +217,7 @@ fn anonymous(floor: &MqttFloor) -> Result<Known, ReasonCode> {
     let name = floor.anonymous_user.as_deref().ok_or(ReasonCode::NOT_AUTHORIZED)?;
     let user =
         store::accounts::user_named(&floor.store, name).map_err(|error| unreadable(&error))?;
-    user.map(|user| Known::Client(user, "".into())).ok_or(ReasonCode::NOT_AUTHORIZED)
+    user.map(|user| Known::Client(user, ("".into(), None))).ok_or(ReasonCode::NOT_AUTHORIZED)
 }
 
 fn unreadable(error: &ReadError) -> ReasonCode {
@@ -253,7 +258,7 @@ async fn attach_device(
 
 fn attach_client(
     user: &User,
-    label: Arc<str>,
+    (label, scope): Credential,
     connect: &Connect<'_>,
     peer: &Peer,
     floor: &MqttFloor,
@@ -267,7 +272,8 @@ fn attach_client(
         unwritten_bytes: Arc::clone(&unwritten_bytes),
         link: session_link(connect),
     };
-    let hello = greeting::hello(connect, label.clone(), assigned.as_deref(), line)?;
+    let hello =
+        greeting::hello(connect, (label.clone(), scope.clone()), assigned.as_deref(), line)?;
     let expiry_s = hello.expiry_s;
     let (place, welcome) = floor.spaces.attach(user.id, hello).map_err(|refused| {
         tracing::debug!(user = %user.id, %refused, "client not let in");
@@ -280,7 +286,7 @@ fn attach_client(
         place,
         inbox,
         unwritten_bytes,
-        protocol: ClientProtocol::new(connect, Arc::clone(&floor.limits)),
+        protocol: ClientProtocol::new(connect, Arc::clone(&floor.limits), scope),
         caller: Caller {
             user: user.id,
             name: user.name.clone(),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::codec::QoS;
+use crate::codec::{QoS, TopicScope};
 use crate::device::LinkId;
 
 use super::ClientEnd;
@@ -20,6 +20,8 @@ pub struct Hello {
     pub client_id: Box<str>,
     /// The label of the credential it signed in with.
     pub label: Arc<str>,
+    /// Which topics the credential is for; without one, all.
+    pub scope: Option<Arc<TopicScope>>,
     /// Whether an older session of the identifier is to be thrown away.
     pub clean_start: bool,
     /// Seconds that the session is to outlive the connection.
@@ -59,7 +61,8 @@ impl SpaceState {
     ) -> Result<Welcome, TooManySessions> {
         if let Ok(key) = self.session_of(&hello.client_id) {
             self.end_what_is_due(key, now_ms);
-            self.take_over(key, hello.clean_start, now_ms);
+            let clean_start = hello.clean_start || !self.lies_within(key, hello.scope.as_deref());
+            self.take_over(key, clean_start, now_ms);
         }
         let resumed = self.session_of(&hello.client_id).ok();
         if resumed.is_none() && self.members.len() >= self.limits.sessions_max {
@@ -73,7 +76,8 @@ impl SpaceState {
             member.session.attach(hello.line.link, now_ms, &mut self.turn.effects);
             member.line = Some(hello.line);
             (member.expiry_s, member.will) = (expiry_s, hello.will);
-            (member.label, member.detached_ms) = (hello.label, None);
+            (member.label, member.scope) = (hello.label, hello.scope);
+            member.detached_ms = None;
         }
         self.keep_packet_ids(key, now_ms);
         self.settle(key);
@@ -94,6 +98,7 @@ impl SpaceState {
         self.insert(Member {
             client_id: hello.client_id.clone(),
             label: hello.label.clone(),
+            scope: None,
             line: None,
             session: SessionState::new(Arc::clone(&self.limits.session)),
             filters: Vec::new(),
@@ -108,6 +113,13 @@ impl SpaceState {
             found: (0, 0),
             rate: Bucket::default(),
         })
+    }
+
+    /// Whether the session hears nothing that a credential with this scope is not for: else it is
+    /// not the credential's to go on with.
+    fn lies_within(&self, key: SessionKey, scope: Option<&TopicScope>) -> bool {
+        let (Some(member), Some(scope)) = (self.members.get(key), scope) else { return true };
+        member.filters.iter().all(|(filter, _)| scope.may_subscribe(filter))
     }
 
     /// The session of `client_id`, or where it would stand among them.
@@ -328,6 +340,7 @@ impl SpaceState {
         let key = self.insert(Member {
             client_id: row.client_id,
             label: row.label,
+            scope: None,
             line: None,
             session,
             filters: Vec::new(),

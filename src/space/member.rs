@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::codec::Version;
+use crate::codec::{TopicScope, Version};
 use crate::device::LinkId;
 use crate::supervision::outbox::{Outbox, PushError};
 
@@ -86,6 +86,8 @@ pub(super) struct Member {
     pub(super) client_id: Box<str>,
     /// Of the credential it signed in with.
     pub(super) label: Arc<str>,
+    /// Which topics that is for; without one, all.
+    pub(super) scope: Option<Arc<TopicScope>>,
     pub(super) line: Option<Line>,
     pub(super) session: SessionState,
     pub(super) filters: Vec<(Box<str>, Taker)>,

@@ -48,6 +48,8 @@ impl SpaceState {
                 ReasonCode::UNSPECIFIED_ERROR
             } else if !self.limits.packets.takes_filter(wanted.filter) {
                 ReasonCode::TOPIC_FILTER_INVALID
+            } else if !self.may_subscribe(key, wanted.filter) {
+                ReasonCode::NOT_AUTHORIZED
             } else {
                 self.subscribe_one(key, &wanted, subscribe.subscription_id)
             };
@@ -57,6 +59,11 @@ impl SpaceState {
         self.say(key, Outgoing::Suback(subscribe.packet_id, codes.into()));
         self.bring_owed(key, now_ms);
         self.end_turn(out, now_ms);
+    }
+
+    fn may_subscribe(&self, key: SessionKey, filter: &str) -> bool {
+        let scope = self.members.get(key).and_then(|member| member.scope.as_ref());
+        scope.is_none_or(|scope| scope.may_subscribe(filter))
     }
 
     fn subscribe_one(

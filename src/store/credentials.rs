@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::TopicScope;
 use crate::model::UserId;
 
 use super::record::Record;
@@ -102,10 +103,20 @@ pub struct ClientCredential {
     pub hash: SecretHash,
     /// Unix milliseconds at which it was made.
     pub created_ms: i64,
+    /// Which topics of the space it is for.
+    #[serde(default)]
+    pub scope: TopicScope,
 }
 
 impl Record for ClientCredential {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    /// Version 1 was for every topic.
+    fn upgrade(version: u8, body: &[u8]) -> Option<Self> {
+        let read = |body| postcard::from_bytes::<(UserId, Arc<str>, SecretHash, i64)>(body).ok();
+        let (user, label, hash, created_ms) = (version == 1).then(|| read(body))??;
+        Some(Self { user, label, hash, created_ms, scope: TopicScope::default() })
+    }
 }
 
 fn client_key(user: UserId, label: &str) -> Key {

@@ -16,7 +16,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorRef, Message, MessagingErr, SpawnErr};
@@ -32,8 +32,10 @@ use super::{child, read, write};
 
 /// How soon a question is repeated to a supervisor that is being restarted.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
-/// A backoff no longer than this is waited for instead of being reported.
+/// How long backoffs are waited out before one is reported, and how soon after its end a child is
+/// asked for again.
 const WAIT_OUT: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(1);
 
 type Start<K, M> = Box<
     dyn Fn(K, Gauge, ActorCell) -> BoxFuture<'static, Result<ActorRef<M>, SpawnErr>> + Send + Sync,
@@ -235,7 +237,7 @@ where
     /// Asks the supervisor, again if it dies over the question.
     async fn ask(&self, key: &K) -> Result<Post<M>, StartError> {
         let shard = self.house.shard(key);
-        let mut waited = false;
+        let patience = Instant::now() + WAIT_OUT;
         loop {
             let supervisor = read(&shard.supervisor).clone();
             let Some(answer) = question(supervisor, key).await else {
@@ -243,9 +245,10 @@ where
                 continue;
             };
             match answer {
-                Err(StartError::BackingOff { retry_in }) if !waited && retry_in <= WAIT_OUT => {
-                    sleep(retry_in + ASK_AGAIN).await;
-                    waited = true;
+                Err(StartError::BackingOff { retry_in })
+                    if Instant::now() + retry_in <= patience =>
+                {
+                    sleep(retry_in + SOON).await;
                 }
                 answer => return answer,
             }

@@ -8,7 +8,7 @@ use hearth::codec::{
     Ack, Connect, Disconnect, Encoder, Packet, Publish, PublishProperties, QoS, ReasonCode,
     Subscribe, SubscribeFilters, Subscription, UserProperties, Version, decode, frame_len,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -25,7 +25,12 @@ pub struct Credential {
 impl Person {
     /// Makes a client credential.
     pub async fn credential(&self, label: &str) -> Credential {
-        let made = self.ask("POST", "/clients", Some(json!({ "label": label }))).await;
+        self.credential_for(json!({ "label": label })).await
+    }
+
+    /// Makes the client credential that is asked for.
+    pub async fn credential_for(&self, asked: Json) -> Credential {
+        let made = self.ask("POST", "/clients", Some(asked)).await;
         assert_eq!(made.status, 201, "{made:?}");
         let made = made.json();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();

@@ -56,6 +56,42 @@ async fn a_credential_works_until_it_is_taken_back_and_then_at_once_not_any_more
 }
 
 #[tokio::test]
+async fn a_credential_may_be_for_some_topics_only() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let lamp = ann.add("light", "lamp").await;
+    let asked = json!({
+        "label": "sensor", "publish": ["home/+/t"], "subscribe": ["home/#", "devices/#"],
+    });
+    let sensor = ann.credential_for(asked).await;
+    let mut guest = Guest::open(&sensor, V5).await;
+    for (filter, code) in [
+        ("home/+/t", ReasonCode::SUCCESS),
+        ("$share/g/home/#", ReasonCode::SUCCESS),
+        ("#", ReasonCode::NOT_AUTHORIZED),
+        ("garden/t", ReasonCode::NOT_AUTHORIZED),
+    ] {
+        assert_eq!(guest.try_subscribe(filter, AT_LEAST_ONCE).await, code, "{filter}");
+    }
+    let set = format!("devices/{}/set", lamp.id);
+    for topic in ["garden/t", "home/t", &set] {
+        let refused = guest.publish(topic, br#"{"on":true}"#, AT_LEAST_ONCE).await;
+        assert_eq!(refused, ReasonCode::NOT_AUTHORIZED, "{topic}");
+    }
+    assert!(!guest.publish("home/attic/t", b"21", AT_LEAST_ONCE).await.is_error());
+    assert_eq!(guest.message().await, "home/attic/t 21");
+    let mut old = Guest::open(&sensor, Manner { version: Version::V311, id: "old", ..V5 }).await;
+    old.publish("garden/t", b"1", AT_LEAST_ONCE).await;
+    assert_eq!(old.closed().await, None, "it has no words for a refusal");
+    let shown = ann.ask("GET", "/clients", None).await.json();
+    assert_eq!(shown[0]["publish"], json!(["home/+/t"]));
+    let wrong = json!({ "label": "wrong", "publish": ["a/#/b"], "subscribe": ["$share/g/a"] });
+    let refused = ann.ask("POST", "/clients", Some(wrong)).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("publish") && refused.text.contains("subscribe"));
+}
+
+#[tokio::test]
 async fn a_users_devices_appear_under_devices() {
     let open = Open::new().await;
     let ann = open.person("ann").await;

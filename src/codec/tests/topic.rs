@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::codec::topic::{levels, matches, shared, valid_filter, valid_name};
+use crate::codec::topic::{covers, levels, matches, shared, valid_filter, valid_name};
 
 #[test]
 fn a_filter_takes_what_the_standard_says() {
@@ -94,6 +94,19 @@ fn mqtt_4_7_3_4_nothing_is_normalised_before_it_is_matched() {
 }
 
 #[test]
+fn a_filter_covers_what_lies_within_it_and_nothing_else() {
+    for (filter, narrower) in [("#", "+/a"), ("a/#", "a"), ("a/+", "a/+"), ("+/a", "$share/g/b/a")]
+    {
+        assert!(covers(filter, narrower), "{filter} {narrower}");
+    }
+    for (filter, narrower) in
+        [("a/+", "a/#"), ("+", "#"), ("a", "+"), ("#", "$SYS/#"), ("a/b", "a")]
+    {
+        assert!(!covers(filter, narrower), "{filter} {narrower}");
+    }
+}
+
+#[test]
 fn levels_are_what_slashes_separate() {
     assert_eq!(levels("a"), 1);
     assert_eq!(levels("/a/"), 3);
@@ -123,6 +136,20 @@ proptest! {
             matches(filter, topic),
             !hidden && naive(&levels(filter), &levels(topic))
         );
+    }
+
+    #[test]
+    fn a_filter_that_covers_another_takes_all_that_the_other_takes(
+        filter in "(\\+|a|b|\\$)(/(\\+|a|b)){0,3}(/#)?|#",
+        narrower in "(\\+|a|b|\\$)(/(\\+|a|b)){0,3}(/#)?|#",
+        topic in "(a|b|\\$)(/(a|b)){0,4}",
+    ) {
+        prop_assert!(covers(&filter, &filter));
+        if covers(&filter, &narrower) && matches(&narrower, &topic) {
+            prop_assert!(matches(&filter, &topic));
+        }
+        // Of topics alone, both are the same question.
+        prop_assert_eq!(covers(&filter, &topic), matches(&filter, &topic));
     }
 
     #[test]

@@ -96,14 +96,14 @@ impl Bench {
         let (outbox, inbox) = outbox(self.limits.client_outbox_max);
         let unwritten_bytes = Arc::new(AtomicUsize::new(0));
         let line = Line { id: number, outbox, unwritten_bytes, link: session_link(&connect) };
-        let hello = hello(&connect, "label".into(), assigned.as_deref(), line).unwrap();
+        let hello = hello(&connect, ("label".into(), None), assigned.as_deref(), line).unwrap();
         let expiry_s = hello.expiry_s;
         let welcome = self.space.attach(hello, &mut self.effects, self.now_ms).unwrap();
         let granted = Granted::by_space(welcome, expiry_s, assigned);
         let answer = connack(&connect, &granted, &self.limits);
         self.ends.push(End {
             version,
-            protocol: ClientProtocol::new(&connect, Arc::clone(&self.limits)),
+            protocol: ClientProtocol::new(&connect, Arc::clone(&self.limits), None),
             at: (welcome.key, number),
             inbox,
             packet_bytes_max: session_link(&connect).packet_bytes_max,

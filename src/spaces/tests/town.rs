@@ -154,6 +154,7 @@ impl Town {
         let mut hello = Some(Hello {
             client_id,
             label: label_text,
+            scope: None,
             clean_start: clean,
             expiry_s,
             will: last_will,

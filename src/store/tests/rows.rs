@@ -1,6 +1,7 @@
 //! The typed rows: devices, accounts, credentials, topic spaces.
 
 use super::*;
+use crate::codec::TopicScope;
 use crate::model::{
     Caller, Command, Device, DeviceId, Fingerprint, Grant, Phase, Props, Role, User, UserId, Via,
 };
@@ -128,6 +129,7 @@ async fn tokens_and_clients_are_found_by_what_they_present() {
         label: "node-red".into(),
         hash: SecretHash::of("password"),
         created_ms: 1,
+        scope: TopicScope { publish: None, subscribe: Some(["t/#".into()].into()) },
     };
     commit(&room, |batch| credentials::create_token(batch, &token)).await.unwrap();
     commit(&room, |batch| credentials::create_client(batch, &client)).await.unwrap();
@@ -293,4 +295,14 @@ async fn a_certificate_is_one_devices_until_it_is_replaced_or_the_device_goes() 
     commit(&room, |batch| devices::remove(&room.store, batch, BOB, LAMP).unwrap()).await.unwrap();
     assert_eq!(certificates::device_of(&room.store, &second), Ok(None));
     assert_eq!(certificates::of(&room.store, LAMP), Ok(None));
+}
+
+#[test]
+fn a_credential_of_the_first_version_is_for_every_topic() {
+    let older = (BOB, "node-red", SecretHash::of("password"), 7_i64);
+    let row = postcard::to_extend(&older, vec![1]).unwrap();
+    let key = Key::new(Table::ClientCredential);
+    let read: ClientCredential = record::decode(&key, &row).unwrap();
+    assert_eq!((&*read.label, read.created_ms), ("node-red", 7));
+    assert_eq!(read.scope, TopicScope::default());
 }

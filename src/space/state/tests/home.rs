@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::codec::{
-    QoS, ReasonCode, Subscribe, SubscribeFilters, Subscription, TopicFilters, Unsubscribe,
-    UserProperties, Version,
+    QoS, ReasonCode, Subscribe, SubscribeFilters, Subscription, TopicFilters, TopicScope,
+    Unsubscribe, UserProperties, Version,
 };
 use crate::device::LinkId;
 use crate::space::message::Message;
@@ -52,6 +52,7 @@ pub(super) struct Client {
 pub(super) struct Connect {
     pub(super) id: &'static str,
     pub(super) label: &'static str,
+    pub(super) scope: Option<TopicScope>,
     pub(super) clean: bool,
     pub(super) expiry_s: u32,
     pub(super) will: Option<LastWill>,
@@ -61,7 +62,7 @@ pub(super) struct Connect {
 impl Connect {
     pub(super) const fn new(id: &'static str) -> Self {
         let version = Version::V5;
-        Self { id, label: "hub", clean: false, expiry_s: 0, will: None, version }
+        Self { id, label: "hub", scope: None, clean: false, expiry_s: 0, will: None, version }
     }
 
     pub(super) fn lasting(id: &'static str) -> Self {
@@ -154,6 +155,7 @@ impl Home {
         let hello = Hello {
             client_id: connect.id.into(),
             label: connect.label.into(),
+            scope: connect.scope.map(Arc::new),
             clean_start: connect.clean,
             expiry_s: connect.expiry_s,
             will: connect.will.map(Box::new),

@@ -1,7 +1,7 @@
 //! How sessions begin, are taken over, and end.
 
 use super::home::{Connect, EVER_S, Home};
-use crate::codec::QoS;
+use crate::codec::{QoS, TopicScope};
 use crate::space::SpaceLimits;
 use crate::space::shelf::Shelf;
 use crate::supervision::Resident;
@@ -159,4 +159,25 @@ fn a_space_without_sessions_is_given_up_after_a_while() {
     home.pass(30_000);
     home.pass(1_000);
     assert!(home.space.is_over());
+}
+
+fn hears(filters: &[&str]) -> Option<TopicScope> {
+    let subscribe = Some(filters.iter().map(|&filter| filter.into()).collect());
+    Some(TopicScope { publish: None, subscribe })
+}
+
+#[test]
+fn a_session_that_hears_more_than_its_credential_is_for_does_not_go_on() {
+    let mut home = Home::new();
+    let hub = home.listener(Connect::lasting("hub"), "a/#", AT_LEAST_ONCE);
+    home.lose(&hub);
+    let wide = Connect { scope: hears(&["a/#", "b"]), ..Connect::lasting("hub") };
+    let hub = home.connect(wide);
+    assert!(hub.session_present);
+    home.lose(&hub);
+    let mut panel = home.connect(Connect::new("panel"));
+    home.publish(&mut panel, "a/secret", "x", AT_LEAST_ONCE);
+    let narrow = Connect { scope: hears(&["a/open"]), ..Connect::lasting("hub") };
+    let mut hub = home.connect(narrow);
+    assert_eq!((hub.session_present, hub.words()), (false, Vec::new()));
 }
