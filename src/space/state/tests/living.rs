@@ -161,9 +161,9 @@ fn a_space_without_sessions_is_given_up_after_a_while() {
     assert!(home.space.is_over());
 }
 
-fn hears(filters: &[&str]) -> Option<TopicScope> {
+fn hears(filters: &[&str]) -> TopicScope {
     let subscribe = Some(filters.iter().map(|&filter| filter.into()).collect());
-    Some(TopicScope { publish: None, subscribe })
+    TopicScope { publish: None, subscribe }
 }
 
 #[test]
@@ -171,13 +171,13 @@ fn a_session_that_hears_more_than_its_credential_is_for_does_not_go_on() {
     let mut home = Home::new();
     let hub = home.listener(Connect::lasting("hub"), "a/#", AT_LEAST_ONCE);
     home.lose(&hub);
-    let wide = Connect { scope: hears(&["a/#", "b"]), ..Connect::lasting("hub") };
+    let wide = Connect { scope: Some(hears(&["a/#", "b"])), ..Connect::lasting("hub") };
     let hub = home.connect(wide);
     assert!(hub.session_present);
     home.lose(&hub);
     let mut panel = home.connect(Connect::new("panel"));
     home.publish(&mut panel, "a/secret", "x", AT_LEAST_ONCE);
-    let narrow = Connect { scope: hears(&["a/open"]), ..Connect::lasting("hub") };
+    let narrow = Connect { scope: Some(hears(&["a/open"])), ..Connect::lasting("hub") };
     let mut hub = home.connect(narrow);
     assert_eq!((hub.session_present, hub.words()), (false, Vec::new()));
 }
