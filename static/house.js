@@ -12,7 +12,8 @@ import { Live } from './live.js';
 
 const KEPT = 'hearth.last-known';
 const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
-const FRAME_MAX = 16; // devices shown in one frame, so that many changes never hold up a tap
+const FRAME_MAX = 24; // devices shown in one frame, so that many changes never hold up a tap
+const SHOW_EVERY_MS = 100; // what comes faster is shown together; the first comes at once
 class House extends EventTarget {
   /** Milliseconds to add to this clock to get the server's. */
   skew_ms = 0;
@@ -32,6 +33,7 @@ class House extends EventTarget {
   #stale = new Set();
   #listed = false;
   #frame = null;
+  #pause = null; // until the next may be shown
   #lost_at = null;
 
   constructor() {
@@ -241,11 +243,10 @@ class House extends EventTarget {
 
   #changed(listed) {
     this.#listed ||= listed;
-    this.#frame ??= requestAnimationFrame(() => this.#flush());
+    if (!this.#pause) this.#frame ??= requestAnimationFrame(() => this.#flush());
   }
 
   #flush() {
-    cancelAnimationFrame(this.#frame);
     this.#frame = null;
     if (this.#listed) {
       this.#listed = false;
@@ -254,7 +255,15 @@ class House extends EventTarget {
     const stale = [...this.#stale].slice(0, FRAME_MAX);
     for (const id of stale) this.#show(id);
     if (this.#stale.size) this.#changed(false);
+    else this.#rest();
     if (stale.length) this.#emit('shown');
+  }
+
+  #rest() {
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      if (this.#stale.size || this.#listed) this.#changed(false);
+    }, SHOW_EVERY_MS);
   }
 
   #show(id) {

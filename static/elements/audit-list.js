@@ -1,6 +1,6 @@
 /*
  * audit-list: who did what. Shows the latest entries of the audit, of a device or of the whole
- * house, with the person, the program, the address and what it was about.
+ * house, with the person, the program, the address and what it was about; and more when asked.
  * Sends GET of the path it is given; where the server keeps no audit it stays hidden.
  */
 import { get, offers } from '../api.js';
@@ -10,22 +10,34 @@ import { moment, show, title, word } from '../units.js';
 import { has, t } from '../words.js';
 
 const SHOWN = 20;
+const MORE = 5; // times as many at each asking
+const SHOWN_MAX = 1_000; // of one answer, says the server
 
 export class AuditList extends HTMLElement {
   /** `route` is the path as the interface describes it, `path` the one to ask. */
   async fetch(route, path) {
     this.hidden = true;
-    if (!(await offers(route))) return this;
-    const entries = await get(`${path}?limit=${SHOWN}`).catch(() => []);
-    this.hidden = !entries.length;
+    if (await offers(route)) await this.#show(path, SHOWN);
+    return this;
+  }
+
+  async #show(path, shown) {
+    const entries = await get(`${path}?limit=${shown}`).catch(() => null);
+    if (!entries?.length) return; // what is shown stays
+    const more = h(
+      'button.quiet',
+      { type: 'button', onclick: () => this.#show(path, Math.min(SHOWN_MAX, shown * MORE)) },
+      t('audit.more'),
+    );
+    this.hidden = false;
     this.replaceChildren(
       h('h3', t('audit.title')),
       h(
         'ul.log',
         ...entries.map((entry) => h('li', h('span', what(entry)), h('small', whose(entry)))),
       ),
+      entries.length === shown && shown < SHOWN_MAX ? more : '',
     );
-    return this;
   }
 }
 

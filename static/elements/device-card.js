@@ -19,6 +19,8 @@ export class DeviceCard extends HTMLElement {
   #note = h('p.card-note');
   #control = h('div.card-control');
   #reading = h('p.card-reading');
+  #pieces = []; // of the state line,
+  #shape = null; // for as long as it has this shape
   #switch = null;
   #id = null;
   #kind = null;
@@ -74,18 +76,15 @@ export class DeviceCard extends HTMLElement {
 
   #showLine(device) {
     const parts = stateLine(device);
-    const shape = parts.map((one) => `${one.text}>${one.target ?? ''}`).join('|');
-    if (this.#line.dataset.shape !== shape) {
-      this.#line.dataset.shape = shape;
-      this.#line.replaceChildren(
-        ...parts
-          .flatMap((one, at) => [
-            at ? h('span.dot', { 'aria-hidden': 'true' }, '·') : null,
-            piece(one),
-          ])
-          .filter(Boolean),
-      );
+    const shape = parts.map(({ text: now, target }) => `${!now}${target === undefined}`).join();
+    if (this.#shape !== shape) {
+      this.#shape = shape;
+      this.#pieces = parts.map(piece);
+      const dot = () => h('span.dot', { 'aria-hidden': 'true' }, '·');
+      const elements = this.#pieces.map(({ element }) => element);
+      this.#line.replaceChildren(...elements.flatMap((one, at) => (at ? [dot(), one] : [one])));
     }
+    this.#pieces.forEach(({ say }, at) => say(parts[at]));
     this.tick(device);
   }
 
@@ -140,16 +139,23 @@ export class DeviceCard extends HTMLElement {
   }
 }
 
-/** "40 % → 62 %": what is, and what was asked for. */
+/** "40 % → 62 %": what is, and what was asked for. `say` changes the words. */
 function piece({ text: now, target }) {
-  if (target === undefined) return h('span', now);
-  return h(
+  const is = h(target === undefined ? 'span' : 'span.was');
+  if (target === undefined) return { element: is, say: (one) => text(is, one.text) };
+  const want = h('span.want');
+  const element = h(
     'span.pending',
-    now ? h('span.was', now) : null,
+    now ? is : null,
     h('span.arrow', { 'aria-hidden': 'true' }, '→'),
     h('span.unseen', t('card.changing')),
-    h('span.want', target),
+    want,
   );
+  const say = (one) => {
+    text(is, one.text);
+    text(want, one.target);
+  };
+  return { element, say };
 }
 
 define('device-card', DeviceCard);

@@ -1,7 +1,8 @@
 /*
  * history-view: what a device was like. Shows a chart of one property with the span to choose,
- * zoom and pan, marks for what happened, the least, mean and most of it, and a CSV to take away;
- * it follows live. Sends GET /devices/{id}/history, as JSON or as text/csv.
+ * zoom and pan, marks for what happened, the least, mean and most of it, and a CSV or a picture to
+ * take away; it follows live. Sends GET /devices/{id}/history, as JSON or as text/csv, and GET
+ * /devices/{id}/history.svg.
  */
 import { Refused, download, get } from '../api.js';
 import { cookLog } from '../cook-log.js';
@@ -80,6 +81,8 @@ export class HistoryView extends HTMLElement {
     );
     const tool = (picture, words, act) =>
       h('button.round', { type: 'button', 'aria-label': t(words), onclick: act }, icon(picture));
+    const away = (words, act) =>
+      h('button.quiet', { type: 'button', onclick: act }, icon('download'), words);
     this.append(
       drawn.length > 1 ? this.#names : '',
       this.#spans,
@@ -90,7 +93,11 @@ export class HistoryView extends HTMLElement {
         tool('minus', 'history.out', () => this.#chart.zoom(2)),
         tool('plus', 'history.in', () => this.#chart.zoom(0.5)),
         tool('forward', 'history.later', () => this.#chart.pan(0.5)),
-        h('button.quiet', { type: 'button', onclick: () => this.#csv() }, icon('download'), 'CSV'),
+        h(
+          'div.chart-away',
+          away('CSV', () => this.#takeAway('csv', this.#path(this.#name), 'text/csv')),
+          away(t('history.picture'), () => this.#takeAway('svg', this.#picture(), 'image/svg+xml')),
+        ),
       ),
       this.#note,
       only ? '' : this.#sum,
@@ -155,13 +162,18 @@ export class HistoryView extends HTMLElement {
   }
 
   #path(name) {
-    const asked = new URLSearchParams({
-      property: name,
-      from: Math.floor(this.#from),
-      to: Math.ceil(Math.min(this.#to, house.now())),
-      points: POINTS,
-    });
-    return `/devices/${this.#device.id}/history?${asked}`;
+    return `/devices/${this.#device.id}/history?${this.#asked(name, { points: POINTS })}`;
+  }
+
+  /** The address of the same chart as a picture, its clock the one on this wall. */
+  #picture() {
+    const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return `/devices/${this.#device.id}/history.svg?${this.#asked(this.#name, { tz })}`;
+  }
+
+  #asked(property, more) {
+    const [from, to] = [this.#from, Math.min(this.#to, house.now())];
+    return new URLSearchParams({ property, from: Math.floor(from), to: Math.ceil(to), ...more });
   }
 
   async #fetch() {
@@ -304,10 +316,10 @@ export class HistoryView extends HTMLElement {
     return number(shown, Math.min(3, Math.max(0, Math.ceil(-Math.log10(step)))));
   }
 
-  async #csv() {
+  async #takeAway(ending, path, kind) {
     try {
-      const file = URL.createObjectURL(await download(this.#path(this.#name), 'text/csv'));
-      h('a', { href: file, download: `${this.#device.id}-${this.#name}.csv` }).click();
+      const file = URL.createObjectURL(await download(path, kind));
+      h('a', { href: file, download: `${this.#device.id}-${this.#name}.${ending}` }).click();
       setTimeout(() => URL.revokeObjectURL(file), 60_000);
     } catch (fault) {
       say(fault.message, { tone: 'bad' });

@@ -129,7 +129,8 @@ function summary(devices) {
     cooking ? t(cooking === 1 ? 'home.cooking' : 'home.cookings', { n: cooking }) : '',
     away ? t('home.away', { n: away }) : '',
   ].filter(Boolean);
-  return said.length ? said.join(' · ') : t('home.calm');
+  const whole = said.map((one) => one.replaceAll(' ', '\u00a0')); // broken between, not inside
+  return whole.length ? whole.join(' · ') : t('home.calm');
 }
 
 define('home-grid', HomeGrid);

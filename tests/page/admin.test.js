@@ -1,7 +1,7 @@
 // The house from behind.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { House, LAMP, card, checked, silently, toggle, until } from './house.js';
+import { House, LAMP, card, checked, shot, silently, toggle, until } from './house.js';
 
 const WITHIN = { timeout: 120_000 };
 
@@ -26,8 +26,10 @@ test('the first link makes an administrator, who sees the tree live', WITHIN, as
   const lamp = await house.device(person, 'light', 'Lamp', LAMP);
   const row = tree.locator('.node', { hasText: 'Lamp' });
   await row.getByText(`of ${person.name}`).waitFor();
-  for (let at = 1; at <= 100; at += 1) lamp.state({ brightness: at });
+  let level = 0;
+  const talk = setInterval(() => lamp.state({ brightness: 1 + ((level += 1) % 100) }), 20);
   await row.getByText(/\d+ waiting · [1-9][\d.,]*\/s/).waitFor();
+  clearInterval(talk);
   silently(page);
 });
 
@@ -49,6 +51,25 @@ test('a killed device comes back, and nobody else notices', WITHIN, async () => 
   await until(() => other.heard.at(-1)?.on, true);
   await until(checked(home, 'Bystander'), 'true');
   await page.locator('.log', { hasText: 'Victim' }).getByText('killed').first().waitFor();
+  silently(page);
+});
+
+test('what fails again and again is shown in quarantine, with its fault', WITHIN, async () => {
+  const person = await house.person();
+  const { id } = await house.device(person, 'light', 'Wreck', LAMP);
+  const page = await house.signedIn({ name: 'root', password: person.password });
+  await page.getByRole('link', { name: 'Administration' }).click();
+  const admin = await house.known('root');
+  const look = page.locator('section.panel', { hasText: 'Needs a look' });
+  const row = look.getByRole('listitem').filter({ hasText: 'Wreck' });
+  await until(async () => {
+    await admin.rest('POST', `/admin/tree/devices/${id}/kill`).catch(() => {}); // between two lives
+    return row.getByText('Quarantined').isVisible();
+  }, true);
+  assert.match(await row.innerText(), new RegExp(`of ${person.name} .*killed`));
+  const figure = page.locator('.reading', { hasText: 'Quarantined' }).locator('dd');
+  await until(() => figure.innerText(), '1');
+  await shot(page, 'admin-quarantine');
   silently(page);
 });
 

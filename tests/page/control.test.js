@@ -30,6 +30,7 @@ test(
     });
     assert.equal(shown, 'true');
     await until(checked(other, 'Lamp'), 'true');
+    await until(() => lamp.heard.length, 1); // the pages may know before the device does
     assert.deepEqual(lamp.heard, [{ on: true }]);
     await toggle(other, 'Lamp').click();
     await until(checked(page, 'Lamp'), 'false');

@@ -14,7 +14,8 @@ const BINARY = process.env.HEARTH_BIN ?? join(ROOT, 'target/debug/hearth');
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const SHOTS = process.env.HEARTH_SHOTS ?? join(ROOT, 'artefacts/page');
 const STATIC = process.env.HEARTH_STATIC; // the page from a folder, not from the binary
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
+const SEEN_WITHIN_MS = 30_000; // as Playwright's own waits: for what never comes, not for speed
 const PASSWORD = 'warm and dry feet';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -82,29 +83,34 @@ export class House {
   async administrator(name) {
     const made = { username: name, password: PASSWORD, setup: this.setup };
     await this.#rest('POST', '/auth/register', made);
-    return this.#entered(name);
+    return this.known(name);
   }
 
   /** A new person, with an access token for what a test arranges behind the page's back. */
   async person(name = `anna${(this.#users += 1)}`) {
     await this.#rest('POST', '/auth/register', { username: name, password: PASSWORD });
-    return this.#entered(name);
+    return this.known(name);
   }
 
-  async #entered(name) {
+  /** A person who has an account. */
+  async known(name) {
     const login = { username: name, password: PASSWORD };
     const { access_token: token } = await this.#rest('POST', '/auth/login', login);
     const rest = (method, path, body) => this.#rest(method, path, body, token);
     return { name, password: PASSWORD, token, rest };
   }
 
-  /** A new device of that person, connected and having said `reported`. */
+  /** A new device of that person, connected; what it says it is, the server has heard. */
   async device(person, kind, description, reported, { room, answer } = {}) {
     const made = await person.rest('POST', '/devices', { kind, description, room });
     const { username: id, password: secret } = made.mqtt;
     const device = await new Device({ id, secret, port: this.mqtt, answer }).open();
     this.#devices.push(device);
-    if (reported) device.state(reported);
+    if (!reported) return device;
+    device.state(reported);
+    const [first] = Object.keys(reported);
+    const heard = async () => first in (await person.rest('GET', `/devices/${id}`)).reported;
+    await until(heard, true);
     return device;
   }
 
@@ -149,15 +155,20 @@ export class House {
     return page;
   }
 
-  /** Comes in by the door. */
+  /** A browser of its own, in the house. */
   async signedIn(person, options) {
     const page = await this.visit(options);
-    await page.getByLabel('Username').fill(person.name);
-    await page.getByLabel('Password').fill(person.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await enter(page, person);
     return page;
   }
+}
+
+/** Comes in by the door. */
+export async function enter(page, person) {
+  await page.getByLabel('Username').fill(person.name);
+  await page.getByLabel('Password').fill(person.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
 /** Answers with the folder's file, under the server's own headers. */
@@ -167,6 +178,38 @@ async function fromFolder(route) {
   if (!existsSync(path)) return route.continue();
   const { 'content-security-policy': policy } = (await route.fetch()).headers();
   return route.fulfill({ path, headers: { 'content-security-policy': policy } });
+}
+
+/**
+ * Lets a page's sockets be cut as a sleep cuts them: a `deaf` one takes what is sent, and nothing
+ * ever comes. To be called before the page is opened.
+ */
+export const severable = (page) =>
+  page.addInitScript(() => {
+    const Whole = window.WebSocket;
+    window.sockets = [];
+    window.WebSocket = class extends Whole {
+      constructor(...address) {
+        super(...address);
+        window.sockets.push(this);
+      }
+      set onmessage(heard) {
+        super.onmessage = (event) => this.deaf || heard?.(event);
+      }
+    };
+  });
+
+/** Stops everything in the browser's pages, as a closed lid does, until `meanwhile` is over. */
+export async function asleep(page, meanwhile) {
+  const browser = await page.context().browser().newBrowserCDPSession();
+  const { processInfo } = await browser.send('SystemInfo.getProcessInfo');
+  const pages = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+  for (const id of pages) process.kill(id, 'SIGSTOP');
+  try {
+    await meanwhile();
+  } finally {
+    for (const id of pages) process.kill(id, 'SIGCONT');
+  }
 }
 
 /** The card of a device. */
@@ -180,8 +223,8 @@ export async function open(page, name) {
 }
 
 /** Waits until `read()` answers `wanted`; a test's own eyes. */
-export async function until(read, wanted, within_ms = 5_000) {
-  const end = Date.now() + within_ms;
+export async function until(read, wanted) {
+  const end = Date.now() + SEEN_WITHIN_MS;
   for (;;) {
     const seen = await read();
     if (seen === wanted) return;
@@ -203,8 +246,22 @@ export const live = (page) => () => page.locator('live-badge').getAttribute('dat
 /** Nothing went wrong that only the console would tell. */
 export const silently = (page) => assert.deepEqual(page.faults, [], 'nothing on the console');
 
+/** Waits until the page stands as it was meant: what moves has arrived, and was painted. */
+async function settled(page) {
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    const moves = document
+      .getAnimations()
+      .filter((one) => one.timeline === document.timeline)
+      .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime));
+    await Promise.allSettled(moves.map((one) => one.finished));
+    await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
+  });
+}
+
 /** What is wider than the page, or too small for a finger (WCAG 2.2, 2.5.5: 44 px). */
-export function misfits(page) {
+export async function misfits(page) {
+  await settled(page);
   return page.evaluate(() => {
     const wide = document.documentElement.scrollWidth > innerWidth ? ['the page scrolls'] : [];
     const top = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
@@ -236,13 +293,13 @@ export function moving(page) {
 /** A picture for whoever looks through them. */
 export async function shot(page, name) {
   mkdirSync(SHOTS, { recursive: true });
-  await page.waitForTimeout(150);
+  await settled(page);
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
 /** What axe-core finds on the page as it is: one line a violation. */
 export async function axe(page) {
-  await page.waitForTimeout(150);
+  await settled(page);
   const session = await page.context().newCDPSession(page);
   await session.send('Runtime.evaluate', { expression: AXE }); // past the page's own policy
   const { violations } = await page.evaluate(() => window.axe.run());

@@ -1,7 +1,20 @@
 // What a bad network, a dead server, a long sleep and an old page do to a person: little.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { House, LAMP, card, checked, live, shot, silently, toggle, until } from './house.js';
+import {
+  House,
+  LAMP,
+  asleep,
+  card,
+  checked,
+  enter,
+  live,
+  severable,
+  shot,
+  silently,
+  toggle,
+  until,
+} from './house.js';
 
 const WITHIN = { timeout: 120_000 };
 const FIRST_LOAD_BYTES_MAX = 150_000;
@@ -30,7 +43,7 @@ test('a killed server comes back and the page with it, without a reload', WITHIN
   await page.getByText('Last known state').waitFor();
   await house.start();
   await lamp.open();
-  await until(live(page), 'live', 30_000);
+  await until(live(page), 'live');
   await toggle(page, 'Lamp').click();
   await until(() => lamp.heard.at(-1)?.on, true);
   assert.ok(await isMarked(page));
@@ -42,39 +55,36 @@ test('after a sleep the page shows what it missed, without a reload', WITHIN, as
   const page = await house.signedIn(person);
   await until(checked(page, 'Lamp'), 'false');
   await marked(page);
-  const browser = await page.context().newCDPSession(page);
-  await browser.send('Page.setWebLifecycleState', { state: 'frozen' });
-  await house.kill();
-  await house.start();
-  await lamp.open();
-  lamp.state({ on: true });
-  await browser.send('Page.setWebLifecycleState', { state: 'active' });
-  await until(checked(page, 'Lamp'), 'true', 30_000);
+  await page.evaluate(() => {
+    let last = performance.now();
+    window.slept_ms = 0;
+    setInterval(() => {
+      const now = performance.now();
+      window.slept_ms = Math.max(window.slept_ms, now - last);
+      last = now;
+    }, 10);
+  });
+  const began = performance.now();
+  await asleep(page, async () => {
+    await house.kill();
+    await house.start();
+    await lamp.open();
+    lamp.state({ on: true });
+  });
+  const slept_ms = performance.now() - began;
+  await until(checked(page, 'Lamp'), 'true');
+  await until(live(page), 'live');
   assert.ok(await isMarked(page));
+  assert.ok((await page.evaluate(() => window.slept_ms)) > slept_ms / 2, 'it did sleep');
 });
 
 test('a socket that died in a sleep is not waited for', WITHIN, async () => {
   const person = await house.person();
   const page = await house.visit();
-  // A socket that a sleep has cut: it takes what is sent, and nothing ever comes.
-  await page.addInitScript(() => {
-    const Whole = window.WebSocket;
-    window.sockets = [];
-    window.WebSocket = class extends Whole {
-      constructor(...address) {
-        super(...address);
-        window.sockets.push(this);
-      }
-      set onmessage(heard) {
-        super.onmessage = (event) => this.deaf || heard?.(event);
-      }
-    };
-  });
+  await severable(page);
   await page.clock.install();
   await page.goto(house.url);
-  await page.getByLabel('Username').fill(person.name);
-  await page.getByLabel('Password').fill(person.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await enter(page, person);
   await until(live(page), 'live');
   await page.evaluate(() => {
     window.sockets.at(-1).deaf = true;
@@ -100,7 +110,7 @@ test('without a server the page opens with what was last known', WITHIN, async (
   await shot(page, 'last-known');
   await house.start();
   await lamp.open();
-  await until(live(page), 'live', 30_000);
+  await until(live(page), 'live');
   return until(() => page.getByText('Last known state').isVisible(), false);
 });
 
@@ -118,7 +128,7 @@ test('on a slow network the page still comes', WITHIN, async () => {
   });
   await page.reload();
   await card(page, 'Lamp').waitFor({ timeout: 30_000 });
-  await until(live(page), 'live', 30_000);
+  await until(live(page), 'live');
   silently(page);
 });
 
