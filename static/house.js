@@ -12,7 +12,8 @@ import { Live } from './live.js';
 
 const KEPT = 'hearth.last-known';
 const PATIENCE_MS = 4_000; // a shorter break of the link is nobody's business
-const FRAME_MAX = 24; // devices shown in one frame, so that many changes never hold up a tap
+const FRAME_MIN = 16; // devices shown in one frame, however long that takes,
+const FRAME_MS = 6; // and more for as long as this, so that many changes never hold up a tap
 const SHOW_EVERY_MS = 100; // what comes faster is shown together; the first comes at once
 class House extends EventTarget {
   /** Milliseconds to add to this clock to get the server's. */
@@ -201,6 +202,8 @@ class House extends EventTarget {
     this.#devices = new Map(devices.map((device) => [device.id, device]));
     this.#asked.liftAccepted();
     for (const id of this.#watchers.keys()) this.#stale.add(id);
+    clearTimeout(this.#pause);
+    this.#pause = null; // who comes back doesn't wait
     this.#changed(true);
   }
 
@@ -252,11 +255,21 @@ class House extends EventTarget {
       this.#listed = false;
       this.#emit('list');
     }
-    const stale = [...this.#stale].slice(0, FRAME_MAX);
-    for (const id of stale) this.#show(id);
+    const some = this.#stale.size > 0;
+    this.#showSome();
     if (this.#stale.size) this.#changed(false);
     else this.#rest();
-    if (stale.length) this.#emit('shown');
+    if (some) this.#emit('shown');
+  }
+
+  #showSome() {
+    const end = performance.now() + FRAME_MS;
+    let shown = 0;
+    for (const id of this.#stale) {
+      this.#show(id);
+      shown += 1;
+      if (shown >= FRAME_MIN && performance.now() > end) return;
+    }
   }
 
   #rest() {

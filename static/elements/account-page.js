@@ -207,12 +207,10 @@ function creator(list, made, show) {
     }
   };
   return h(
-    'form.field',
+    'form.add-form',
     { onsubmit: create },
-    h('label', { for: id }, t(`account.${list.name}_new`)),
-    input,
-    scope && h('label', { for: scope.id }, t('account.may')),
-    scope,
+    h('div.field', h('label', { for: id }, t(`account.${list.name}_new`)), input),
+    scope && h('div.field', h('label', { for: scope.id }, t('account.may')), scope),
     h('button.quiet', { type: 'submit' }, t('account.make')),
   );
 }

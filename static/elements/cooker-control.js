@@ -320,11 +320,13 @@ export class CookerControl extends HTMLElement {
     const now = house.now();
     const parts = [];
     if (said.eta_s > 0 && this.#device.reported?.phase === 'preheating') {
-      const [soonest, latest] = said.eta_range_s ?? [];
-      const until = [soonest ?? said.eta_s, latest ?? said.eta_s]
-        .map((seconds) => moment(now + seconds * 1000))
-        .filter((time, at, times) => times.indexOf(time) === at);
-      parts.push(t('cook.eta', { time: duration(said.eta_s), until: until.join('–') }));
+      const time = duration(said.eta_s);
+      const [soonest, latest] = (said.eta_range_s ?? [said.eta_s, said.eta_s]).map(
+        (seconds) => (seconds === null ? null : moment(now + seconds * 1000)),
+      );
+      const until = latest === soonest ? latest : `${soonest}–${latest}`;
+      if (latest === null) parts.push(t('cook.eta_open', { time, soonest })); // it may never be
+      else parts.push(t('cook.eta', { time, until }));
     }
     if (typeof said.core_c_estimate === 'number') {
       parts.push(t('cook.core', { core: temperature(said.core_c_estimate) }));

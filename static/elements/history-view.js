@@ -9,6 +9,7 @@ import { cookLog } from '../cook-log.js';
 import { attr, define, h, text } from '../dom.js';
 import { house } from '../house.js';
 import { icon } from '../icons.js';
+import { bigReading } from '../look.js';
 import { moment, number, show, shown_t, title } from '../units.js';
 import { t } from '../words.js';
 import { say } from './toast-list.js';
@@ -109,7 +110,8 @@ export class HistoryView extends HTMLElement {
     this.#log.fetch();
     this.#chart.addEventListener('range', ({ detail }) => this.#ranged(detail));
     house.addEventListener('delta', this.#hear);
-    const first = drawn.find(([name]) => name in BESIDE) ?? drawn[0];
+    const big = bigReading(device); // what its card shows big, it shows first
+    const first = drawn.find(([name]) => name === big) ?? drawn[0];
     this.#to = house.now();
     this.#from = this.#to - HOUR_MS;
     this.#choose(first[0]);

@@ -102,6 +102,7 @@ export default {
   'cook.ask_words': '{name} heizt auf {target}. Ist genug Wasser darin?',
   'cook.held': 'warm gehalten {time}',
   'cook.eta': 'Bereit in etwa {time} ({until})',
+  'cook.eta_open': 'Bereit in etwa {time} ({soonest} oder später)',
   'cook.core': 'Kern etwa {core}',
   'cook.safe': 'pasteurisiert (Schätzung)',
   'cook.safe_in': 'pasteurisiert in etwa {time} (Schätzung)',

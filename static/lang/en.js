@@ -100,6 +100,7 @@ export default {
   'cook.ask_words': '{name} will heat to {target}. Is there enough water in it?',
   'cook.held': 'kept warm {time}',
   'cook.eta': 'There in about {time} ({until})',
+  'cook.eta_open': 'There in about {time} ({soonest} or later)',
   'cook.core': 'core about {core}',
   'cook.safe': 'pasteurised (estimate)',
   'cook.safe_in': 'pasteurised in about {time} (estimate)',

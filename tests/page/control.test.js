@@ -1,5 +1,6 @@
 // Taps and slides: what a person asks for, what shows at once, what the device makes of it.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { House, LAMP, PHONE, card, checked, open, shot, silently, toggle, until } from './house.js';
 
@@ -119,6 +120,22 @@ test('an offline device shows its last values greyed, with their age', WITHIN, a
     .waitFor();
   assert.equal(await card(page, 'Air').getAttribute('data-offline'), '');
   await card(page, 'Air').getByText('19.4').waitFor();
+});
+
+test('what was heard is taken away as numbers and as a picture', WITHIN, async () => {
+  const person = await house.person();
+  await house.device(person, 'thermometer', 'Air', { temperature_c: 19.4 });
+  const page = await house.signedIn(person);
+  const sheet = await open(page, 'Air');
+  await sheet.getByRole('tab', { name: 'History' }).click();
+  const taken = async (name) => {
+    const file = page.waitForEvent('download');
+    await sheet.getByRole('button', { name, exact: true }).click();
+    return readFile(await (await file).path(), 'utf8');
+  };
+  assert.match(await taken('CSV'), /19\.4/);
+  assert.match(await taken('Picture'), /^<svg[^]*Air/);
+  silently(page);
 });
 
 test('the keyboard alone turns a lamp on, opens its sheet and closes it', WITHIN, async () => {

@@ -97,6 +97,8 @@ test('while it heats the sheet says when, and between which times', WITHIN, asyn
   await sheet.getByRole('button', { name: 'Stop' }).waitFor();
   say({ estimates: { eta_s: 1800, eta_range_s: [1500, 2400] } });
   await sheet.getByText(/There in about 30 min \(\d\d?:\d\d–\d\d?:\d\d\)/).waitFor();
+  say({ estimates: { eta_s: 1800, eta_range_s: [1500, null] } });
+  await sheet.getByText(/There in about 30 min \(\d\d?:\d\d or later\)/).waitFor();
   say({ estimates: { eta_s: 1800 } });
   await sheet.getByText(/There in about 30 min \(\d\d?:\d\d\)/).waitFor();
   silently(page);
