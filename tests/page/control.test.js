@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { House, LAMP, PHONE, card, checked, open, shot, silently, toggle, until } from './house.js';
 
 const SLIDER_PER_S_MAX = 10;
+const SHOWN_PER_S_MAX = 10;
 const WITHIN = { timeout: 120_000 };
 
 let house;
@@ -59,6 +61,28 @@ test('a slider sends at most ten a second, and always the last value', WITHIN, a
     lamp.heard.length <= took_s * SLIDER_PER_S_MAX + 2,
     `${lamp.heard.length} in ${took_s} s`,
   );
+});
+
+test('what comes fast is shown together, and always the last of it', WITHIN, async () => {
+  const person = await house.person();
+  const lamp = await house.device(person, 'light', 'Lamp', { ...LAMP, on: true });
+  const page = await house.signedIn(person);
+  await card(page, 'Lamp').getByText('40 %').waitFor();
+  await page.evaluate(() => {
+    window.shown = 0;
+    const count = () => (window.shown += 1);
+    const options = { subtree: true, childList: true, characterData: true };
+    new MutationObserver(count).observe(document.querySelector('article'), options);
+  });
+  const start = Date.now();
+  for (let level = 41; level <= 100; level += 1) {
+    lamp.state({ brightness: level });
+    await pause(10);
+  }
+  await card(page, 'Lamp').getByText('100 %').waitFor();
+  const took_s = (Date.now() - start) / 1000;
+  const shown = await page.evaluate(() => window.shown);
+  assert.ok(shown <= took_s * SHOWN_PER_S_MAX + 2, `${shown} times in ${took_s} s`);
 });
 
 test('while a command is pending the target stands beside the actual value', WITHIN, async () => {
