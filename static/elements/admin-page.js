@@ -17,6 +17,7 @@ import { ask } from './ask-dialog.js';
 import { say } from './toast-list.js';
 
 const TROUBLED_MAX = 8;
+const WORST_FIRST = ['quarantined', 'backing_off', 'running'];
 const BUSY_MAX = 5;
 const OF_A_USER = ['sessions', 'spaces'];
 
@@ -102,6 +103,8 @@ export class AdminPage extends HTMLElement {
     this.#showFigures(counts, per_s);
     this.#showDoors(connections);
     const troubled = children.filter(({ status, restarts }) => status !== 'running' || restarts);
+    const rank = ({ status }) => WORST_FIRST.indexOf(status);
+    troubled.sort((one, other) => rank(one) - rank(other));
     fill(this.#troubled, troubled.slice(0, TROUBLED_MAX), t('admin.well'));
     const busy = children.filter(({ mailbox, messages_per_s: pace }) => mailbox || pace);
     busy.sort((one, other) => weight(other) - weight(one));
@@ -267,7 +270,7 @@ function factsOf({ parent, name, owner, status, restarts, mailbox, since_ms_ago,
     rest.messages_per_s === undefined
       ? ''
       : t('admin.per_s', { n: number(rest.messages_per_s, rest.messages_per_s < 10 ? 1 : 0) }),
-    restarts ? t('admin.restarts', { n: restarts }) : '',
+    restarts ? t(restarts === 1 ? 'admin.restart' : 'admin.restarts', { n: restarts }) : '',
     since_ms_ago === undefined ? '' : duration(since_ms_ago / 1000),
   ]
     .filter(Boolean)

@@ -351,6 +351,7 @@ export default {
   'admin.tree': 'Aufsichtsbaum',
   'admin.log': 'Protokoll',
   'admin.only': 'Nur für die Verwaltung.',
+  'admin.restart': '{n} Neustart',
   'admin.restarts': '{n} Neustarts',
   'admin.busy': 'Am meisten zu tun',
   'admin.calm': 'Niemand hat etwas zu tun.',

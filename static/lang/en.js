@@ -331,6 +331,7 @@ export default {
   'admin.tree': 'Supervision tree',
   'admin.log': 'Log',
   'admin.only': 'Only for administrators.',
+  'admin.restart': '{n} restart',
   'admin.restarts': '{n} restarts',
   'admin.busy': 'Most to do',
   'admin.calm': 'Nobody has anything to do.',

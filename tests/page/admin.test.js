@@ -66,6 +66,7 @@ test('what fails again and again is shown in quarantine, with its fault', WITHIN
     await admin.rest('POST', `/admin/tree/devices/${id}/kill`).catch(() => {}); // between two lives
     return row.getByText('Quarantined').isVisible();
   }, true);
+  assert.match(await look.getByRole('listitem').first().innerText(), /^Wreck/, 'the worst first');
   assert.match(await row.innerText(), new RegExp(`of ${person.name} .*killed`));
   const figure = page.locator('.reading', { hasText: 'Quarantined' }).locator('dd');
   await until(() => figure.innerText(), '1');
