@@ -121,7 +121,8 @@ class House extends EventTarget {
    * One property as it should be shown: `actual` (reported), `target` (asked, else desired, else
    * reported), and whether the two still differ.
    */
-  view(device, name) {
+  view(shown, name) {
+    const device = this.#latest(shown);
     const schema = this.kind(device.kind).properties[name] ?? {};
     const asked = this.#asked.layer(device.id, name);
     const actual = device.reported?.[name];
@@ -139,10 +140,13 @@ class House extends EventTarget {
   }
 
   /** Who wants a property to be what it is: 2 asked here, 1 accepted by the server, 0 nobody. */
-  wants(device, name) {
-    if (this.#asked.layer(device.id, name)) return 2;
-    return device.desired?.[name] === undefined ? 0 : 1;
+  wants(shown, name) {
+    if (this.#asked.layer(shown.id, name)) return 2;
+    return this.#latest(shown).desired?.[name] === undefined ? 0 : 1;
   }
+
+  /** What is shown may be a moment older than what is known; a tap counts from what is known. */
+  #latest = (shown) => this.#devices.get(shown.id) ?? shown;
 
   /** Whether a command for the device waits for the network. */
   waiting = (id) => this.#asked.waits(id);

@@ -83,7 +83,7 @@ export class HistoryView extends HTMLElement {
     const tool = (picture, words, act) =>
       h('button.round', { type: 'button', 'aria-label': t(words), onclick: act }, icon(picture));
     const away = (words, act) =>
-      h('button.quiet', { type: 'button', onclick: act }, icon('download'), words);
+      h('button.quiet.small', { type: 'button', onclick: act }, icon('download'), words);
     this.append(
       drawn.length > 1 ? this.#names : '',
       this.#spans,
