@@ -66,8 +66,11 @@ export class House {
 
   async close() {
     for (const device of this.#devices) device.close();
-    await this.kill();
+    for (const context of this.browser?.contexts() ?? []) {
+      await context.unrouteAll({ behavior: 'ignoreErrors' });
+    }
     await this.browser?.close();
+    await this.kill();
     rmSync(this.#data, { recursive: true, force: true });
   }
 
