@@ -103,6 +103,7 @@ impl From<SessionError> for Problem {
         let (code, detail) = (error.code(), error.to_string());
         match error {
             SessionError::NoSuchDevice => Self::not_found(),
+            SessionError::NoSuchAlarm => Self::new(StatusCode::NOT_FOUND, code, detail),
             SessionError::Forbidden => Self::new(StatusCode::FORBIDDEN, code, detail),
             SessionError::Invalid(faults) => Self::invalid(faults),
             SessionError::TooMany(_) | SessionError::TooManyPeople(_) => {

@@ -246,6 +246,10 @@ series! {
     store_checkpoint: Histogram = "hearth_store_checkpoint_seconds",
     /// Writes refused because the disk can't keep up or has failed.
     store_refused: Counter = "hearth_store_refused_total",
+    /// Backups refused because there are as many as may be.
+    backups_refused: Counter = "hearth_backups_refused_total",
+    /// Backups given up because too much was written while they were made.
+    backups_overrun: Counter = "hearth_backups_overrun_total",
     /// Entries of the audit taken away because there were too many, or they were too old.
     audit_dropped: Counter = "hearth_audit_dropped_total",
     /// Readings taken into history.

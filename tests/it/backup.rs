@@ -190,6 +190,8 @@ async fn only_an_administrator_may_ask_for_a_backup_and_there_are_only_so_many()
     assert!(!crashed.exists());
     let refused = root.ask("POST", "/admin/backup", None).await;
     assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("too_many_backups")));
+    let metrics = rest(server.http, "GET", "/metrics", None, None, &[]).await.text;
+    assert!(metrics.contains("hearth_backups_refused_total 1\n"), "{metrics}");
     server.kill();
 }
 

@@ -150,8 +150,11 @@ async fn an_alarm_is_told_when_it_begins_when_it_is_seen_and_when_it_is_over() {
     let seen = tab.wait_for(|frame| frame["type"] == "alarm").await;
     assert_eq!((&seen["state"], &seen["by"]), (&json!("acknowledged"), &json!("bob")));
     assert_eq!(bob.see(&cooker).await["alarms"][0]["acknowledged_by"], "bob");
+    assert_eq!(bob.ask("POST", &path, None).await.status, 200, "once more does no harm");
     link.report(say(false)).await;
     let over = tab.wait_for(|frame| frame["type"] == "alarm").await;
     assert_eq!((&over["state"], &over["since"]), (&json!("cleared"), &raised["since"]));
     assert_eq!(bob.see(&cooker).await["alarms"], json!([]));
+    let gone = bob.ask("POST", &path, None).await;
+    assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("no_such_alarm")));
 }
