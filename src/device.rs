@@ -55,8 +55,8 @@ pub enum DeviceMsg {
     Patch(Box<Patch>, Answer<View>),
     /// Somebody has seen an alarm.
     Acknowledge(Box<Caller>, Name, Answer<View>),
-    /// A user, or only one of a user's programs, may not command the device any more: what was asked
-    /// so and is not done ends.
+    /// A user, or only one of a user's programs, may not command the device any more: what was
+    /// asked so and is not done ends.
     RightLost(UserId, Option<Via>),
     /// A new secret was stored: whoever holds the old one is out.
     SecretChanged,
@@ -85,6 +85,18 @@ pub enum Report {
     Event(Name, Props),
     /// A message that is not the contract's.
     Garbage(Arc<str>),
+}
+
+impl Report {
+    /// Whether the message, or some value of it, was refused.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        match self {
+            Self::State(_, faults) | Self::Telemetry(_, _, faults) => !faults.is_empty(),
+            Self::Garbage(_) => true,
+            Self::Refused(_) | Self::Event(..) => false,
+        }
+    }
 }
 
 /// A change that a person asks for.

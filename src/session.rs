@@ -76,8 +76,8 @@ pub enum SessionMsg {
     Accept(Box<str>, Answer<(JsonText, u64)>),
     /// The user's right on somebody's device is another one now: look it up.
     GrantChanged(DeviceId),
-    /// What one of the user's programs signs in with was taken back: its tabs are closed, and what it
-    /// asked and is not done ends.
+    /// What one of the user's programs signs in with was taken back: its tabs are closed, and what
+    /// it asked and is not done ends.
     ProgramEnded(Via),
     /// A watched device has news.
     Device(DeviceEvent),

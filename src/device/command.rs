@@ -123,8 +123,8 @@ impl OpenCommands {
         })
     }
 
-    /// Ends the commands of a user, or only those `via` one program, that may not command the device
-    /// any more.
+    /// Ends the commands of a user, or only those `via` one program, that may not command the
+    /// device any more.
     pub fn cancel(&mut self, user: UserId, via: Option<&Via>, now_ms: i64) -> Vec<Command> {
         self.end(now_ms, |command| {
             let Caller { user: asker, via: by, .. } = &command.by;

@@ -304,8 +304,8 @@ impl DeviceState {
         }
     }
 
-    /// A user, or only one of a user's programs, may not command the device any more: what was asked
-    /// so and is not done ends.
+    /// A user, or only one of a user's programs, may not command the device any more: what was
+    /// asked so and is not done ends.
     pub fn right_lost(&mut self, user: UserId, via: Option<&Via>, now_ms: i64, out: &mut Effects) {
         let cancelled = self.open.cancel(user, via, now_ms);
         self.abandon(cancelled, now_ms);

@@ -207,7 +207,8 @@ series! {
     mqtt_received: Counter = "hearth_mqtt_received_total",
     /// PUBLISH packets sent.
     mqtt_sent: Counter = "hearth_mqtt_sent_total",
-    /// Messages dropped, by reason: they break the contract, or a queue was full.
+    /// Messages dropped, by reason: they, or values in them, break the contract, or a queue was
+    /// full.
     mqtt_dropped_contract: Counter = "hearth_mqtt_dropped_total{reason=\"contract\"}",
     /// Messages dropped, by reason: they break the contract, or a queue was full.
     mqtt_dropped_queue: Counter = "hearth_mqtt_dropped_total{reason=\"queue\"}",

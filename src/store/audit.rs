@@ -1,8 +1,8 @@
 //! The audit in the store. An entry goes into the batch of the change that it tells of: neither is
 //! durable without the other.
 //!
-//! Of each device, of each account, and of the house, the newest `rows_max` entries are kept, and none that is
-//! older than `keep_ms`. Whoever writes entries tidies now and then.
+//! Of each device, of each account, and of the house, the newest `rows_max` entries are kept, and
+//! none that is older than `keep_ms`. Whoever writes entries tidies now and then.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

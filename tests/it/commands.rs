@@ -83,10 +83,13 @@ async fn a_report_that_breaks_the_schema_is_the_devices_last_problem_and_the_lin
     let bob = open.person("bob").await;
     let lamp = bob.add("light", "lamp").await;
     let mut link = lamp.connect().await;
+    let counted = "hearth_mqtt_dropped_total{reason=\"contract\"}";
+    let before = open.metric(counted).await;
     link.report(json!({"brightness": 900, "on": true})).await;
     let seen = bob.sees(&lamp, |seen| seen["problem"].is_string()).await;
     assert!(seen["problem"].as_str().unwrap().contains("brightness"), "{seen}");
     assert_eq!(seen["reported"], json!({"on": true}));
+    assert!(open.metric(counted).await > before);
     link.report(json!({"brightness": 9})).await;
     assert_eq!(bob.see(&lamp).await["connected"], true);
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::guest::{Guest, V5};
 use crate::process::Server;
-use crate::support::{Open, Person, Tab, Thing, rest, until};
+use crate::support::{Answer, Open, Person, Tab, Thing, rest, until};
 
 /// A program with an API token of `person`, as somebody who asks.
 async fn program(person: &Person, new: Json) -> Person {
@@ -199,6 +199,37 @@ async fn who_asks_too_fast_is_told_when_to_come_back() {
     };
     assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(ann.ask("GET", "/devices", None).await.status, 200);
+}
+
+/// Asks until the answer is 429, which says when to come back.
+async fn is_told_to_wait(asks: impl AsyncFn() -> Answer) {
+    for _ in 0..200 {
+        let answer = asks().await;
+        if answer.status == 429 {
+            assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+            return;
+        }
+    }
+    panic!("nobody was told to wait");
+}
+
+#[tokio::test]
+async fn a_user_who_asks_too_fast_has_to_wait_and_another_has_not() {
+    let open = Open::with(&[("HTTP__USER_BURST_MAX", "20"), ("HTTP__USER_RATE_MAX", "1")]).await;
+    let (ann, bob) = (open.person("ann").await, open.person("bob").await);
+    is_told_to_wait(async || ann.ask("GET", "/devices", None).await).await;
+    assert_eq!(bob.ask("GET", "/devices", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_fast_has_to_wait_whoever_it_says_it_is() {
+    let more = [("HTTP__ADDRESS_BURST_MAX", "20"), ("HTTP__ADDRESS_RATE_MAX", "1")];
+    let open = Open::with(&more).await;
+    let ann = open.person("ann").await;
+    is_told_to_wait(async || rest(ann.http, "GET", "/kinds", None, None, &[]).await).await;
+    assert_eq!(ann.ask("GET", "/devices", None).await.status, 429);
+    let health = rest(ann.http, "GET", "/health/ready", None, None, &[]).await;
+    assert_eq!(health.status, 200, "who looks after the house is let in");
 }
 
 #[tokio::test]

@@ -127,13 +127,20 @@ impl Town {
             self.sessions.insert(user, state);
         }
         let (now_ms, state) = (self.now_ms, self.sessions.get_mut(&user).unwrap());
-        for id in state.ended(now_ms) {
-            state.remove(id, now_ms);
+        let ended = state.ended(now_ms);
+        for id in &ended {
+            state.remove(*id, now_ms);
         }
-        state
+        for id in ended {
+            self.right_lost(id.0, user, None);
+        }
+        self.sessions.get_mut(&user).unwrap()
     }
 
     fn grant_changed(&mut self, device: u64, user: u64) {
+        if self.right(device, user).is_none_or(|right| right.role < Role::Operator) {
+            self.right_lost(device, user, None);
+        }
         if !self.sessions.contains_key(&user) {
             return;
         }
@@ -157,9 +164,6 @@ impl Town {
         match sharing.grant {
             Some(grant) => drop(self.grants.insert((device, with), grant)),
             None => drop(self.grants.remove(&(device, with))),
-        }
-        if sharing.grant.is_none_or(|grant| grant.role < Role::Operator) {
-            self.right_lost(device, with, None);
         }
         self.grant_changed(device, with);
         Ok(())

@@ -1,5 +1,5 @@
-//! Programs among the people: tokens are made, used and taken back, and what was asked with them, or
-//! with a right, is over when they are.
+//! Programs among the people: tokens are made, used and taken back, and what was asked with them,
+//! or with a right, is over when they are.
 
 use super::*;
 use crate::model::{Command, Name, Phase, Props};
