@@ -18,6 +18,7 @@ use crate::host::{now_ms, random_bytes};
 use crate::kind::FieldError;
 use crate::model::audit::Action;
 use crate::model::{DeviceId, Role, UserId, Via};
+use crate::observe::metrics;
 use crate::session::SessionMsg;
 use crate::store::credentials::{self, ApiToken, ClientCredential};
 use crate::store::secret::Secret;
@@ -127,7 +128,7 @@ pub async fn new_token(
     }
     let max = floor.config.auth.tokens_max;
     let kept = credentials::tokens(&floor.store, user, max).map_err(store_fault)?;
-    check_count(kept.len(), max)?;
+    check_count(kept.len(), max, &metrics().limited_tokens)?;
     let devices: Option<Vec<DeviceId>> =
         asked.devices.map(|ids| ids.into_iter().map(DeviceId).collect());
     let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
@@ -243,7 +244,7 @@ pub async fn new_client(
     }
     let (user, max) = (who.0.sub, floor.config.auth.clients_max);
     let kept = credentials::clients(&floor.store, user, max).map_err(store_fault)?;
-    check_count(kept.len(), max)?;
+    check_count(kept.len(), max, &metrics().limited_clients)?;
     let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
     let boxed = |filters: Vec<String>| filters.into_iter().map(String::into_boxed_str).collect();
     let scope =
@@ -329,10 +330,11 @@ fn filters_fault(field: &str, filters: Option<&[String]>) -> Option<FieldError> 
     Some(FieldError::new(field, "not_filters", reason))
 }
 
-fn check_count(count: usize, max: usize) -> Result<(), Problem> {
+fn check_count(count: usize, max: usize, limited: &metrics::Counter) -> Result<(), Problem> {
     if count < max {
         return Ok(());
     }
+    limited.inc();
     Err(Problem::new(StatusCode::CONFLICT, "too_many", format!("no more than {max}")))
 }
 

@@ -168,6 +168,16 @@ series! {
     frames_sent: Counter = "hearth_frames_sent_total",
     /// Tabs closed because they could not keep up.
     tabs_slow: Counter = "hearth_tabs_slow_total",
+    /// Tabs closed because their user opened too many others.
+    tabs_surplus: Counter = "hearth_tabs_surplus_total",
+    /// What people were refused because they have as many as may be.
+    limited_devices: Counter = "hearth_limited_total{limit=\"devices\"}",
+    /// What people were refused because they have as many as may be.
+    limited_grants: Counter = "hearth_limited_total{limit=\"grants\"}",
+    /// What people were refused because they have as many as may be.
+    limited_tokens: Counter = "hearth_limited_total{limit=\"tokens\"}",
+    /// What people were refused because they have as many as may be.
+    limited_clients: Counter = "hearth_limited_total{limit=\"clients\"}",
     /// Failed sign-ins, by door.
     sign_in_failures_http: Counter = "hearth_sign_in_failures_total{door=\"http\"}",
     /// Failed sign-ins, by door.
@@ -265,6 +275,8 @@ series! {
     stats_disk_errors: Counter = "hearth_stats_disk_errors_total",
     /// Chunks of history whose checksum was wrong.
     stats_damaged_chunks: Counter = "hearth_stats_damaged_chunks_total",
+    /// Questions about history given up because too many others were being answered.
+    stats_questions_refused: Counter = "hearth_stats_questions_refused_total",
     /// Downloads of history refused because so many were under way.
     stats_downloads_refused: Counter = "hearth_stats_downloads_refused_total",
     /// Readings in memory, which are in the log too.
