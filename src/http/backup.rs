@@ -114,13 +114,14 @@ pub async fn make(
     let (tell, told) = oneshot::channel();
     // Whoever asked may go: what was begun is brought to its end.
     let started = thread("backup", move || {
-        let _turn = turn;
         let history = |to: &std::path::Path| stats.snapshot(to);
         let made = backup::make(&store, history, &to, now_ms(), &leave_half);
         match &made {
             Ok(Backup { path, bytes, .. }) => tracing::info!(?path, bytes, "a backup was made"),
             Err(error) => tracing::error!(%error, "no backup was made"),
         }
+        // Who hears of it may ask for the next one at once.
+        drop(turn);
         drop(tell.send(made));
     });
     started.map_err(|error| Problem::unavailable(&error.to_string()))?;

@@ -220,7 +220,7 @@ async fn an_imported_server_answers_as_the_one_that_was_exported_while_it_ran() 
     assert_eq!(town.asked(&server).await, before);
     let cellar = Thing { mqtt: server.mqtt, ..town.cellar.clone() };
     cellar.connect().await.report(json!({"battery_pct": 54})).await;
-    server.kill();
+    assert_eq!(tokio::task::block_in_place(|| server.terminate()), Some(0));
     let again = command(new.path(), &["export", "--to", "again"]).await;
     assert!(again.status.success(), "a store that stands still: {again:?}");
     let csv = format!("history/{}.csv", town.cellar.id);
