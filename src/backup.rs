@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observe::metrics;
 use crate::stats::StatsError;
 use crate::store::image::ImageError;
 use crate::store::{RESTORING, Store};
@@ -104,6 +105,7 @@ pub fn place_in(folder: &Path, kept_max: usize, now_ms: i64) -> Result<PathBuf, 
         }
     }
     if kept >= kept_max {
+        metrics().backups_refused.inc();
         return Err(BackupError::TooMany(kept));
     }
     let made = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();

@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::kind::{FieldError, Kinds};
 use crate::model::audit::Who;
-use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, UserId, Value};
+use crate::model::{Caller, Command, DeviceId, Name, Phase, Problem, Props, UserId, Value, Via};
 use crate::stats::{Reading, StatsHandle};
 use crate::store::Store;
 use crate::store::audit::Keep;
@@ -55,8 +55,9 @@ pub enum DeviceMsg {
     Patch(Box<Patch>, Answer<View>),
     /// Somebody has seen an alarm.
     Acknowledge(Box<Caller>, Name, Answer<View>),
-    /// Somebody may not command the device any more: what that user asked and is not done ends.
-    RightLost(UserId),
+    /// A user, or only one of a user's programs, may not command the device any more: what was
+    /// asked so and is not done ends.
+    RightLost(UserId, Option<Via>),
     /// A new secret was stored: whoever holds the old one is out.
     SecretChanged,
     /// Somebody wants the device to be no more.
@@ -84,6 +85,18 @@ pub enum Report {
     Event(Name, Props),
     /// A message that is not the contract's.
     Garbage(Arc<str>),
+}
+
+impl Report {
+    /// Whether the message, or some value of it, was refused.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        match self {
+            Self::State(_, faults) | Self::Telemetry(_, _, faults) => !faults.is_empty(),
+            Self::Garbage(_) => true,
+            Self::Refused(_) | Self::Event(..) => false,
+        }
+    }
 }
 
 /// A change that a person asks for.
@@ -126,6 +139,9 @@ pub enum DeviceError {
         /// The device's revision now.
         rev: u64,
     },
+    /// The device has no such alarm (any more).
+    #[error("the device has no alarm of that name")]
+    NoSuchAlarm,
     /// The request breaks the kind's schema; every fault is listed.
     #[error("the request breaks the schema of the kind")]
     Invalid(Vec<FieldError>),

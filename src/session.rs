@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::device::{DeviceError, DeviceEvent, Patch};
 use crate::kind::FieldError;
-use crate::model::{Caller, DeviceId, Grant, Name, Scope, UserId};
+use crate::model::{Caller, DeviceId, Grant, Name, Scope, UserId, Via};
 use crate::store::secret::Secret;
 use crate::supervision::Post;
 use crate::supervision::permit::Permit;
@@ -76,8 +76,9 @@ pub enum SessionMsg {
     Accept(Box<str>, Answer<(JsonText, u64)>),
     /// The user's right on somebody's device is another one now: look it up.
     GrantChanged(DeviceId),
-    /// An API token was revoked: its tabs are closed.
-    TokenEnded(Arc<str>),
+    /// What one of the user's programs signs in with was taken back: its tabs are closed, and what
+    /// it asked and is not done ends.
+    ProgramEnded(Via),
     /// A watched device has news.
     Device(DeviceEvent),
     /// An answer to one tab alone.
@@ -124,6 +125,9 @@ pub enum SessionError {
     /// The user has no such device. A stranger's device is no such device.
     #[error("no such device")]
     NoSuchDevice,
+    /// The device has no such alarm (any more).
+    #[error("the device has no alarm of that name")]
+    NoSuchAlarm,
     /// The user sees the device but may not do this.
     #[error("your role does not allow this")]
     Forbidden,
@@ -156,6 +160,7 @@ impl SessionError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoSuchDevice => "not_found",
+            Self::NoSuchAlarm => "no_such_alarm",
             Self::Forbidden => "forbidden",
             Self::Invalid(_) => "invalid",
             Self::TooMany(_) => "too_many_devices",
@@ -177,6 +182,7 @@ impl From<DeviceError> for SessionError {
     fn from(error: DeviceError) -> Self {
         match error {
             DeviceError::Gone => Self::NoSuchDevice,
+            DeviceError::NoSuchAlarm => Self::NoSuchAlarm,
             DeviceError::Stale { rev } => Self::Stale { rev },
             DeviceError::Invalid(faults) => Self::Invalid(faults),
             DeviceError::NotStored(why) => Self::NotStored(why),

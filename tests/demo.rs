@@ -197,6 +197,11 @@ fn a_demo_that_is_kept_is_the_same_the_second_time_and_gives_way_on_its_port() {
     assert_eq!(online + 1, devices.len(), "{devices:?}");
     let own = devices.iter().find(|device| device["description"] == OWN).unwrap();
     assert!(said.contains(&format!("devices/{}/state", own["id"])), "{said}");
+    let mut backup = Command::new(env!("CARGO_BIN_EXE_hearth"));
+    backup.args(["backup", "--data", &data, "--to", "copy"]).current_dir(folder.path());
+    let made = backup.output().unwrap();
+    assert!(made.status.success(), "while it runs: {made:?}");
+    assert!(folder.path().join("copy/control.image").is_file());
     assert_eq!(second.interrupt().code(), Some(0));
 }
 

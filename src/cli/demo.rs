@@ -19,6 +19,7 @@ use crate::store::Store;
 use crate::supervision::{Ended, quiet_panics};
 use crate::tree::{House, Sockets};
 
+use super::operator::Post;
 use super::serve::{runtime, told_to_stop};
 use super::{Common, load_kinds, print, say};
 use home::{Furnished, OWN};
@@ -81,6 +82,7 @@ impl Demo {
         };
         let (store, writer) = Store::open(folder.path())?;
         let house = Box::pin(House::open(config.clone(), kinds, sockets, (store, writer))).await?;
+        let _post = Post::put_up(folder.path(), &house)?;
         print(&format!("ready http={} mqtt={}", house.http, house.mqtt));
         let shown = tokio::select! {
             shown = self.inhabit(config, &house, folder) => shown,

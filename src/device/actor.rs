@@ -183,7 +183,9 @@ impl Running {
             DeviceMsg::Introduce(watcher) => {
                 watcher.tell(DeviceEvent::Whole(Arc::new(state.view())));
             }
-            DeviceMsg::RightLost(user) => state.right_lost(user, now_ms, &mut out),
+            DeviceMsg::RightLost(user, via) => {
+                state.right_lost(user, via.as_ref(), now_ms, &mut out);
+            }
             DeviceMsg::SecretChanged => self.end_link(LinkEnd::Revoked, now_ms, &mut out),
             DeviceMsg::Delete(who, reply) => {
                 let deleted = Box::pin(self.delete(*who, now_ms, &mut out)).await;
@@ -217,9 +219,9 @@ impl Running {
         self.tally = floor.tallies.of(state.owner());
         self.retention = floor.stats.retention_of(&state.kind().name);
         // A right may have ended while nobody was here to be told.
-        for user in state.askers() {
-            if !self.may_command(state.owner(), user, now_ms)? {
-                state.right_lost(user, now_ms, out);
+        for (user, via) in state.askers() {
+            if !self.may_command(state.owner(), user, &via, now_ms)? {
+                state.right_lost(user, Some(&via), now_ms, out);
             }
         }
         self.state = Some(state);
@@ -256,18 +258,18 @@ impl Running {
         out: &mut Effects,
     ) -> Result<View, DeviceError> {
         let Some(state) = &self.state else { return Err(DeviceError::Gone) };
-        let change = state.patch(patch, now_ms)?;
+        let change = state.patch(patch, now_ms);
         self.commit_and_apply(change, now_ms, out).await
     }
 
     /// Write before tell: the change is durable before it is so.
     async fn commit_and_apply(
         &mut self,
-        change: Option<Change>,
+        decided: Result<Option<Change>, DeviceError>,
         now_ms: i64,
         out: &mut Effects,
     ) -> Result<View, DeviceError> {
-        if let Some(change) = change {
+        if let Some(change) = decided? {
             let earlier = self.state.iter().flat_map(DeviceState::rows);
             let rows = earlier.chain(&change.rows);
             let mut batch = batch(&change.device, &Watch::default(), rows);
@@ -409,7 +411,7 @@ fn refuse(message: DeviceMsg) {
         | DeviceMsg::Listens(..)
         | DeviceMsg::LinkLost(_)
         | DeviceMsg::Introduce(_)
-        | DeviceMsg::RightLost(_)
+        | DeviceMsg::RightLost(..)
         | DeviceMsg::SecretChanged
         | DeviceMsg::Saved(..)
         | DeviceMsg::Wake => {}

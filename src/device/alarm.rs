@@ -10,6 +10,7 @@ use crate::model::audit::{Action, Entry, Subject, Who};
 use crate::model::command::LATE_S_MIN;
 use crate::model::{Alarm, Caller, DeviceId, Name};
 
+use super::DeviceError;
 use super::command::STEPS;
 use super::state::{Change, DeviceState};
 
@@ -41,22 +42,32 @@ pub enum AlarmStep {
 
 impl DeviceState {
     /// Somebody has seen an alarm: the device after that, to be stored and then applied. None:
-    /// there is no such alarm, or somebody has seen it before.
-    #[must_use]
-    pub fn acknowledge(&self, by: &Caller, code: &str, now_ms: i64) -> Option<Change> {
+    /// somebody has seen it before.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoSuchAlarm`]
+    pub fn acknowledge(
+        &self,
+        by: &Caller,
+        code: &str,
+        now_ms: i64,
+    ) -> Result<Option<Change>, DeviceError> {
         let mut change = self.change();
         let device = &mut change.device;
         device.rev += 1;
         let (id, number) = (device.id, device.rev.saturating_mul(STEPS) + 3);
-        let fresh = |alarm: &&mut Alarm| *alarm.code == *code && alarm.acknowledged_by.is_none();
-        let alarm = device.alarms.iter_mut().find(fresh)?;
+        let mut alarms = device.alarms.iter_mut();
+        let alarm = alarms.find(|alarm| *alarm.code == *code).ok_or(DeviceError::NoSuchAlarm)?;
+        if alarm.acknowledged_by.is_some() {
+            return Ok(None);
+        }
         alarm.acknowledged_by = Some(by.name.clone());
         let step = AlarmStep::Acknowledged(by.name.clone());
         change.rang.push(moved(id, alarm, step, None));
         let (subject, who) = (Subject::Device(id), Who::Caller(by.clone()));
         let entry = Entry::new(subject, who, Action::Acknowledged, now_ms, number);
         change.audit.push(entry.with("alarm", code));
-        Some(change)
+        Ok(Some(change))
     }
 
     /// Looks at what the kind's watch has to say.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::kind::Kind;
 use crate::model::audit::{Action, Entry, Subject, Who};
-use crate::model::{Command, Device, DeviceId, Name, Phase, Props, UserId};
+use crate::model::{Caller, Command, Device, DeviceId, Name, Phase, Props, UserId, Via};
 
 /// The reason of a command whose properties were all asked for again.
 pub const SUPERSEDED: &str = "superseded";
@@ -123,10 +123,13 @@ impl OpenCommands {
         })
     }
 
-    /// Ends the commands of a user who may not command the device any more.
-    pub fn cancel(&mut self, user: UserId, now_ms: i64) -> Vec<Command> {
+    /// Ends the commands of a user, or only those `via` one program, that may not command the
+    /// device any more.
+    pub fn cancel(&mut self, user: UserId, via: Option<&Via>, now_ms: i64) -> Vec<Command> {
         self.end(now_ms, |command| {
-            (command.by.user == user).then(|| (Phase::Failed, Some(RIGHT_LOST.into())))
+            let Caller { user: asker, via: by, .. } = &command.by;
+            let lost = *asker == user && via.is_none_or(|via| via == by);
+            lost.then(|| (Phase::Failed, Some(RIGHT_LOST.into())))
         })
     }
 

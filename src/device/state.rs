@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::kind::{Kind, Watch};
 use crate::model::audit::Entry;
-use crate::model::{Command, Device, Props, UserId};
+use crate::model::{Command, Device, Props, UserId, Via};
 use crate::stats::{digits_of_step, reading_time};
 use crate::supervision::permit::Permit;
 
@@ -144,10 +144,10 @@ impl DeviceState {
         self.device.owner
     }
 
-    /// Whose commands are open.
+    /// Whose commands are open, and how they came in.
     #[must_use]
-    pub fn askers(&self) -> BTreeSet<UserId> {
-        self.open.all().map(|command| command.by.user).collect()
+    pub fn askers(&self) -> BTreeSet<(UserId, Via)> {
+        self.open.all().map(|command| (command.by.user, command.by.via.clone())).collect()
     }
 
     /// The device's kind.
@@ -304,9 +304,10 @@ impl DeviceState {
         }
     }
 
-    /// A user may not command the device any more: what that user asked and is not done ends.
-    pub fn right_lost(&mut self, user: UserId, now_ms: i64, out: &mut Effects) {
-        let cancelled = self.open.cancel(user, now_ms);
+    /// A user, or only one of a user's programs, may not command the device any more: what was
+    /// asked so and is not done ends.
+    pub fn right_lost(&mut self, user: UserId, via: Option<&Via>, now_ms: i64, out: &mut Effects) {
+        let cancelled = self.open.cancel(user, via, now_ms);
         self.abandon(cancelled, now_ms);
         self.end_turn(None, now_ms, out);
     }

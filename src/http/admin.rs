@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::host::now_ms;
-use crate::model::audit::Action;
+use crate::model::audit::{Action, Who};
 use crate::observe::metrics;
 use crate::session::TabEnd;
 use crate::store::{Batch, accounts};
@@ -34,12 +34,12 @@ use crate::supervision::Cancel;
 
 use super::auth::caller::{self, Administrator, caller};
 use super::auth::tokens::Claims;
-use super::auth::{about, note, store_fault};
+use super::auth::{note, store_fault, to_house};
 use super::error::{Problem, Query};
 use super::socket::origin_is_ours;
 use super::{Floor, HttpFloor};
 
-pub use view::{HouseView, KillError, Tree};
+pub use view::{HouseView, Kill, KillError, Tree};
 
 /// How often the tree is told to who watches it.
 const EVERY: Duration = Duration::from_secs(1);
@@ -155,13 +155,15 @@ pub async fn kill(
     Administrator(who, from): Administrator,
     Path((parent, name)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    floor.house.kill(&parent, &name)?;
-    metrics().kills.inc();
-    tracing::warn!(by = %who.name, family = %parent, child = %name, "killed by an administrator");
-    let entry = about(who.sub, caller(&who, from), Action::Killed)?;
+    let victim = floor.house.mortal(&parent, &name)?;
+    // Noted before it is done: what is killed may be the very one that would have to note it.
+    let entry = to_house(Who::Caller(caller(&who, from)), Action::Killed)?;
     let mut batch = Batch::new();
     note(&floor, &mut batch, &entry.with("parent", &*parent).with("name", &*name))?;
     floor.store.commit(batch).await.map_err(store_fault)?;
+    victim()?;
+    metrics().kills.inc();
+    tracing::warn!(by = %who.name, family = %parent, child = %name, "killed by an administrator");
     Ok(StatusCode::NO_CONTENT)
 }
 

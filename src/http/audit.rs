@@ -86,7 +86,7 @@ impl Line {
         };
         let device = match entry.subject {
             Subject::Device(DeviceId(id)) => Some(id),
-            Subject::Account(_) => None,
+            Subject::Account(_) | Subject::House => None,
         };
         Self {
             at: entry.at_ms,

@@ -96,17 +96,22 @@ fn claims(user: &User, login: Option<LoginId>, now_s: i64, good_for_s: i64) -> C
 
 /// What somebody did with an account, for the audit.
 pub(super) fn about(account: UserId, by: Caller, action: Action) -> Result<Entry, Problem> {
-    entry(Subject::Account(account), by, action)
+    entry(Subject::Account(account), Who::Caller(by), action)
 }
 
 /// What somebody did to a device without a word to its session, for the audit.
 pub(super) fn to_device(device: DeviceId, by: Caller, action: Action) -> Result<Entry, Problem> {
-    entry(Subject::Device(device), by, action)
+    entry(Subject::Device(device), Who::Caller(by), action)
 }
 
-fn entry(subject: Subject, by: Caller, action: Action) -> Result<Entry, Problem> {
+/// What somebody did to the house, for the audit.
+pub(super) fn to_house(by: Who, action: Action) -> Result<Entry, Problem> {
+    entry(Subject::House, by, action)
+}
+
+fn entry(subject: Subject, by: Who, action: Action) -> Result<Entry, Problem> {
     let number = random_u64().map_err(host_fault)?;
-    Ok(Entry::new(subject, Who::Caller(by), action, now_ms(), number))
+    Ok(Entry::new(subject, by, action, now_ms(), number))
 }
 
 /// Puts an entry of the audit into the batch of what it tells of, and makes room for it.

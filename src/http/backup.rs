@@ -5,6 +5,7 @@
     reason = "a handler's errors are its responses, which the OpenAPI document lists"
 )]
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +20,13 @@ use tokio::sync::oneshot;
 use crate::backup::{self, Backup, BackupError};
 use crate::host::now_ms;
 use crate::kind::FieldError;
+use crate::model::Caller;
+use crate::model::audit::{Action, Entry, Who};
+use crate::store::Batch;
 use crate::supervision::thread;
 
-use super::auth::caller::{Administrator, bearer};
+use super::auth::caller::{Administrator, address, bearer, caller};
+use super::auth::{note, store_fault, to_house};
 use super::error::{Body, Problem};
 use super::{Floor, HttpFloor};
 
@@ -36,12 +41,22 @@ pub struct Asked {
 }
 
 /// Who may ask for a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {
     /// A person who looks after the house.
-    Administrator,
-    /// Somebody at the machine who can read the store's folder (`hearth backup`).
-    Operator,
+    Administrator(Caller),
+    /// Somebody at the machine who can read the store's folder (`hearth backup`), and the address
+    /// that the request comes from.
+    Operator(IpAddr),
+}
+
+impl Keeper {
+    /// That this one had a backup made, for the audit.
+    fn entry(&self) -> Result<Entry, Problem> {
+        match self {
+            Self::Administrator(who) => to_house(Who::Caller(who.clone()), Action::BackedUp),
+            Self::Operator(from) => Ok(to_house(Who::Server, Action::BackedUp)?.at(*from)),
+        }
+    }
 }
 
 impl FromRequestParts<Arc<HttpFloor>> for Keeper {
@@ -52,9 +67,10 @@ impl FromRequestParts<Arc<HttpFloor>> for Keeper {
         floor: &Arc<HttpFloor>,
     ) -> Result<Self, Problem> {
         if bearer(&parts.headers).is_some_and(|token| floor.house.is_operator(token)) {
-            return Ok(Self::Operator);
+            return Ok(Self::Operator(address(parts, floor)));
         }
-        Administrator::from_request_parts(parts, floor).await.map(|_| Self::Administrator)
+        let Administrator(who, from) = Administrator::from_request_parts(parts, floor).await?;
+        Ok(Self::Administrator(caller(&who, from)))
     }
 }
 
@@ -79,7 +95,7 @@ pub async fn make(
     let (path, kept_max) = (&floor.config.backup.path, floor.config.backup.kept_max);
     let to = match asked.to {
         None => backup::place_in(path, kept_max, now_ms())?,
-        Some(_) if keeper != Keeper::Operator => {
+        Some(_) if matches!(keeper, Keeper::Administrator(_)) => {
             let detail = "only the operator at the machine chooses the folder";
             return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
         }
@@ -89,18 +105,23 @@ pub async fn make(
             return Err(Problem::invalid(vec![fault]));
         }
     };
+    // Noted before it is made: a copy of everything must not leave the house without a trace.
+    let mut batch = Batch::new();
+    note(&floor, &mut batch, &keeper.entry()?.with("path", &*to.to_string_lossy()))?;
+    floor.store.commit(batch).await.map_err(store_fault)?;
     floor.stats.settle().await;
     let (store, stats) = (floor.store.clone(), floor.stats.clone());
     let (tell, told) = oneshot::channel();
     // Whoever asked may go: what was begun is brought to its end.
     let started = thread("backup", move || {
-        let _turn = turn;
         let history = |to: &std::path::Path| stats.snapshot(to);
         let made = backup::make(&store, history, &to, now_ms(), &leave_half);
         match &made {
             Ok(Backup { path, bytes, .. }) => tracing::info!(?path, bytes, "a backup was made"),
             Err(error) => tracing::error!(%error, "no backup was made"),
         }
+        // Who hears of it may ask for the next one at once.
+        drop(turn);
         drop(tell.send(made));
     });
     started.map_err(|error| Problem::unavailable(&error.to_string()))?;

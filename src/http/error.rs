@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::kind::FieldError;
+use crate::observe::metrics;
 use crate::session::SessionError;
 
 /// What an interface answers instead of what was asked.
@@ -103,9 +104,15 @@ impl From<SessionError> for Problem {
         let (code, detail) = (error.code(), error.to_string());
         match error {
             SessionError::NoSuchDevice => Self::not_found(),
+            SessionError::NoSuchAlarm => Self::new(StatusCode::NOT_FOUND, code, detail),
             SessionError::Forbidden => Self::new(StatusCode::FORBIDDEN, code, detail),
             SessionError::Invalid(faults) => Self::invalid(faults),
-            SessionError::TooMany(_) | SessionError::TooManyPeople(_) => {
+            SessionError::TooMany(_) => {
+                metrics().limited_devices.inc();
+                Self::new(StatusCode::CONFLICT, code, detail)
+            }
+            SessionError::TooManyPeople(_) => {
+                metrics().limited_grants.inc();
                 Self::new(StatusCode::CONFLICT, code, detail)
             }
             SessionError::Stale { rev } => {

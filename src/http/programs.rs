@@ -13,20 +13,22 @@ use utoipa::ToSchema;
 
 use crate::codec::TopicScope;
 use crate::codec::topic::{SHARED_PREFIX, valid_filter};
+use crate::device::DeviceMsg;
 use crate::host::{now_ms, random_bytes};
 use crate::kind::FieldError;
 use crate::model::audit::Action;
-use crate::model::{DeviceId, Role};
+use crate::model::{DeviceId, Role, UserId, Via};
+use crate::observe::metrics;
 use crate::session::SessionMsg;
 use crate::store::credentials::{self, ApiToken, ClientCredential};
 use crate::store::secret::Secret;
-use crate::store::{Batch, CommitError};
+use crate::store::{Batch, CommitError, devices};
 
-use super::Floor;
 use super::auth::asker::{PREFIX, scope, scope_text};
 use super::auth::caller::SignedIn;
 use super::auth::{about, host_fault, note, store_fault};
 use super::error::{Body, Problem};
+use super::{Floor, HttpFloor};
 
 /// Longest label, in characters.
 const LABEL_CHARS_MAX: usize = 64;
@@ -126,7 +128,7 @@ pub async fn new_token(
     }
     let max = floor.config.auth.tokens_max;
     let kept = credentials::tokens(&floor.store, user, max).map_err(store_fault)?;
-    check_count(kept.len(), max)?;
+    check_count(kept.len(), max, &metrics().limited_tokens)?;
     let devices: Option<Vec<DeviceId>> =
         asked.devices.map(|ids| ids.into_iter().map(DeviceId).collect());
     let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
@@ -147,7 +149,7 @@ pub async fn new_token(
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
-/// Takes an API token back; its sockets are closed.
+/// Takes an API token back; its sockets are closed, and what it asked and is not done ends.
 #[utoipa::path(delete, path = "/tokens/{label}", tag = "programs",
     responses((status = 204), (status = 404, body = Problem)))]
 pub async fn end_token(
@@ -162,13 +164,7 @@ pub async fn end_token(
     credentials::remove_token(&mut batch, &kept);
     let entry = about(user, who.caller(), Action::TokenRevoked)?.with("label", &*kept.label);
     note(&floor, &mut batch, &entry)?;
-    let sessions = floor.sessions.clone();
-    let tell = move |ended: &Result<(), CommitError>| {
-        if ended.is_ok() {
-            sessions.tell(user, SessionMsg::TokenEnded(kept.label));
-        }
-    };
-    floor.store.commit_telling(batch, tell).await.map_err(store_fault)?;
+    end(&floor, batch, user, Via::Token(kept.label), || ()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -248,7 +244,7 @@ pub async fn new_client(
     }
     let (user, max) = (who.0.sub, floor.config.auth.clients_max);
     let kept = credentials::clients(&floor.store, user, max).map_err(store_fault)?;
-    check_count(kept.len(), max)?;
+    check_count(kept.len(), max, &metrics().limited_clients)?;
     let secret = Secret::from_random(random_bytes().map_err(host_fault)?);
     let boxed = |filters: Vec<String>| filters.into_iter().map(String::into_boxed_str).collect();
     let scope =
@@ -269,7 +265,7 @@ pub async fn new_client(
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
-/// Takes a client's credential back.
+/// Takes a client's credential back; its connections end, and what it asked and is not done.
 #[utoipa::path(delete, path = "/clients/{label}", tag = "programs",
     responses((status = 204), (status = 404, body = Problem)))]
 pub async fn end_client(
@@ -284,14 +280,34 @@ pub async fn end_client(
     credentials::remove_client(&mut batch, user, &label);
     let entry = about(user, who.caller(), Action::ClientRevoked)?.with("label", label.as_str());
     note(&floor, &mut batch, &entry)?;
-    let spaces = floor.spaces.clone();
+    let (spaces, program) = (floor.spaces.clone(), Via::Client(label.as_str().into()));
+    end(&floor, batch, user, program, move || spaces.revoke(user, &label)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes back what a program signs in with. Whoever ends the write tells whom it concerns, the
+/// devices too: so what the program asked ends even if its user's session is killed meanwhile.
+async fn end(
+    floor: &HttpFloor,
+    batch: Batch,
+    user: UserId,
+    program: Via,
+    then: impl FnOnce() + Send + 'static,
+) -> Result<(), Problem> {
+    let (store, max) = (&floor.store, floor.config.limits.devices_max);
+    let mut ids = devices::owned_by(store, user, None, max).map_err(store_fault)?;
+    ids.extend(devices::shared_with(store, user, None, max).map_err(store_fault)?);
+    let (sessions, devices) = (floor.sessions.clone(), floor.devices.clone());
     let tell = move |ended: &Result<(), CommitError>| {
         if ended.is_ok() {
-            spaces.revoke(user, &label);
+            then();
+            for id in ids {
+                devices.tell(id, DeviceMsg::RightLost(user, Some(program.clone())));
+            }
+            sessions.tell(user, SessionMsg::ProgramEnded(program));
         }
     };
-    floor.store.commit_telling(batch, tell).await.map_err(store_fault)?;
-    Ok(StatusCode::NO_CONTENT)
+    store.commit_telling(batch, tell).await.map_err(store_fault)
 }
 
 fn label_fault(label: &str) -> Option<FieldError> {
@@ -314,10 +330,11 @@ fn filters_fault(field: &str, filters: Option<&[String]>) -> Option<FieldError> 
     Some(FieldError::new(field, "not_filters", reason))
 }
 
-fn check_count(count: usize, max: usize) -> Result<(), Problem> {
+fn check_count(count: usize, max: usize, limited: &metrics::Counter) -> Result<(), Problem> {
     if count < max {
         return Ok(());
     }
+    limited.inc();
     Err(Problem::new(StatusCode::CONFLICT, "too_many", format!("no more than {max}")))
 }
 

@@ -221,8 +221,10 @@ impl TabSocket {
                     self.floor.sessions.tell(self.user, drained);
                 }
                 Some(ToTab::Close(why)) => {
-                    if why == TabEnd::TooSlow {
-                        metrics().tabs_slow.inc();
+                    match why {
+                        TabEnd::TooSlow => metrics().tabs_slow.inc(),
+                        TabEnd::TooMany => metrics().tabs_surplus.inc(),
+                        TabEnd::SignedOut | TabEnd::ShuttingDown => {}
                     }
                     return Err(End::Closed(why.code()));
                 }

@@ -17,6 +17,8 @@ pub enum Subject {
     Device(DeviceId),
     /// An account: its sign-ins, and what it gave to programs.
     Account(UserId),
+    /// The house: what those who look after it did.
+    House,
 }
 
 /// Who did it.
@@ -88,6 +90,8 @@ pub enum Action {
     CertificateChanged,
     /// An administrator killed an actor.
     Killed,
+    /// Somebody had a backup made.
+    BackedUp,
 }
 
 /// One line of the audit. It has no secrets, and no values but those that people asked for.
@@ -118,6 +122,12 @@ impl Entry {
         let from = if let Who::Caller(caller) = &who { caller.from } else { None };
         let (reference, detail) = (None, Props::new());
         Self { subject, at_ms, number, who, from, action, reference, detail }
+    }
+
+    /// The same, done at the address `from`.
+    #[must_use]
+    pub fn at(self, from: IpAddr) -> Self {
+        Self { from: Some(from), ..self }
     }
 
     /// The same for the command `reference`.

@@ -60,11 +60,13 @@ pub struct Scope {
     pub role: Role,
     /// The only devices that there are for it; without it, all of its user's.
     pub devices: Option<Arc<[DeviceId]>>,
+    /// Unix milliseconds at which it ends; without it, never.
+    pub until_ms: Option<i64>,
 }
 
 impl Scope {
     /// All that the user may.
-    pub const ALL: Self = Self { role: Role::Owner, devices: None };
+    pub const ALL: Self = Self { role: Role::Owner, devices: None, until_ms: None };
 
     /// Whether the device is there for it.
     #[must_use]
@@ -74,7 +76,7 @@ impl Scope {
 }
 
 /// How a request came in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// A person who signed in.

@@ -235,7 +235,7 @@ fn accept(
 const fn reason_of(refused: &SessionError) -> ReasonCode {
     match refused {
         SessionError::NoSuchDevice | SessionError::Forbidden => ReasonCode::NOT_AUTHORIZED,
-        SessionError::Invalid(_) => ReasonCode::PAYLOAD_FORMAT_INVALID,
+        SessionError::Invalid(_) | SessionError::NoSuchAlarm => ReasonCode::PAYLOAD_FORMAT_INVALID,
         SessionError::TooMany(_) | SessionError::TooManyPeople(_) => ReasonCode::QUOTA_EXCEEDED,
         SessionError::Stale { .. } | SessionError::NotStored(_) | SessionError::Unavailable => {
             ReasonCode::UNSPECIFIED_ERROR

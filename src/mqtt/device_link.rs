@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use crate::codec::{PacketType, ReasonCode};
-use crate::device::{DeviceMsg, DeviceRef, LinkId, Receipt, Report, ToLink};
+use crate::device::{DeviceMsg, DeviceRef, LinkId, Receipt, ToLink};
 use crate::observe::metrics;
 use crate::supervision::outbox::{Inbox, WeakOutbox};
 use crate::supervision::permit::{Permit, Permits};
@@ -77,7 +77,7 @@ impl DeviceLink {
             Said::Nothing => {}
             Said::Report(report, token) => {
                 metrics().mqtt_received.inc();
-                if matches!(report, Report::Garbage(_)) {
+                if report.is_refused() {
                     metrics().mqtt_dropped_contract.inc();
                 }
                 let Some(permit) = self.permit.take() else { return Ok(()) };

@@ -238,6 +238,7 @@ async fn attach_device(
     let attached = floor.devices.ask(id, ask).await.map_err(|error| match error {
         DeviceError::Gone => ReasonCode::NOT_AUTHORIZED,
         DeviceError::Stale { .. }
+        | DeviceError::NoSuchAlarm
         | DeviceError::Invalid(_)
         | DeviceError::NotStored(_)
         | DeviceError::Unavailable => ReasonCode::SERVER_UNAVAILABLE,

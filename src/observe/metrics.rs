@@ -168,6 +168,16 @@ series! {
     frames_sent: Counter = "hearth_frames_sent_total",
     /// Tabs closed because they could not keep up.
     tabs_slow: Counter = "hearth_tabs_slow_total",
+    /// Tabs closed because their user opened too many others.
+    tabs_surplus: Counter = "hearth_tabs_surplus_total",
+    /// What people were refused because they have as many as may be.
+    limited_devices: Counter = "hearth_limited_total{limit=\"devices\"}",
+    /// What people were refused because they have as many as may be.
+    limited_grants: Counter = "hearth_limited_total{limit=\"grants\"}",
+    /// What people were refused because they have as many as may be.
+    limited_tokens: Counter = "hearth_limited_total{limit=\"tokens\"}",
+    /// What people were refused because they have as many as may be.
+    limited_clients: Counter = "hearth_limited_total{limit=\"clients\"}",
     /// Failed sign-ins, by door.
     sign_in_failures_http: Counter = "hearth_sign_in_failures_total{door=\"http\"}",
     /// Failed sign-ins, by door.
@@ -207,7 +217,8 @@ series! {
     mqtt_received: Counter = "hearth_mqtt_received_total",
     /// PUBLISH packets sent.
     mqtt_sent: Counter = "hearth_mqtt_sent_total",
-    /// Messages dropped, by reason: they break the contract, or a queue was full.
+    /// Messages dropped, by reason: they, or values in them, break the contract, or a queue was
+    /// full.
     mqtt_dropped_contract: Counter = "hearth_mqtt_dropped_total{reason=\"contract\"}",
     /// Messages dropped, by reason: they break the contract, or a queue was full.
     mqtt_dropped_queue: Counter = "hearth_mqtt_dropped_total{reason=\"queue\"}",
@@ -246,6 +257,10 @@ series! {
     store_checkpoint: Histogram = "hearth_store_checkpoint_seconds",
     /// Writes refused because the disk can't keep up or has failed.
     store_refused: Counter = "hearth_store_refused_total",
+    /// Backups refused because there are as many as may be.
+    backups_refused: Counter = "hearth_backups_refused_total",
+    /// Backups given up because too much was written while they were made.
+    backups_overrun: Counter = "hearth_backups_overrun_total",
     /// Entries of the audit taken away because there were too many, or they were too old.
     audit_dropped: Counter = "hearth_audit_dropped_total",
     /// Readings taken into history.
@@ -260,6 +275,8 @@ series! {
     stats_disk_errors: Counter = "hearth_stats_disk_errors_total",
     /// Chunks of history whose checksum was wrong.
     stats_damaged_chunks: Counter = "hearth_stats_damaged_chunks_total",
+    /// Questions about history given up because too many others were being answered.
+    stats_questions_refused: Counter = "hearth_stats_questions_refused_total",
     /// Downloads of history refused because so many were under way.
     stats_downloads_refused: Counter = "hearth_stats_downloads_refused_total",
     /// Readings in memory, which are in the log too.

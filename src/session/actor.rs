@@ -19,9 +19,10 @@ use crate::devices::Devices;
 use crate::host::{now_ms, random_bytes, random_u64};
 use crate::kind::FieldError;
 use crate::model::audit::{Action, Entry, Subject, Who};
-use crate::model::{Device, DeviceId, Grant, Role, Scope, UserId};
+use crate::model::{Caller, Device, DeviceId, Grant, Role, Scope, UserId};
 use crate::spaces::Spaces;
 use crate::store::audit::Keep;
+use crate::store::credentials;
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
 use crate::supervision::Gauge;
@@ -159,7 +160,7 @@ impl Running {
             Box::pin(self.load(now_ms)).await?;
         }
         self.end_rights(now_ms);
-        let Self { floor, myself, state: Some(state), .. } = self else { return Ok(()) };
+        let Self { user, floor, myself, state: Some(state), .. } = self else { return Ok(()) };
         #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a question: see `answer`")]
         match message {
             SessionMsg::Device(event) => state.hear(&event, now_ms),
@@ -167,7 +168,13 @@ impl Running {
             SessionMsg::TabClosed(tab) => state.close(tab, now_ms),
             SessionMsg::TabDrained(tab) => state.catch_up(tab, now_ms),
             SessionMsg::LoginEnded(login) => state.close_login(login, now_ms),
-            SessionMsg::TokenEnded(label) => state.close_token(&label, now_ms),
+            SessionMsg::ProgramEnded(program) => {
+                state.close_program(&program, now_ms);
+                // What this session handed on before has reached the devices before this.
+                for id in state.devices() {
+                    floor.devices.tell(id, DeviceMsg::RightLost(*user, Some(program.clone())));
+                }
+            }
             SessionMsg::GrantChanged(id) => self.grant_changed(id, now_ms)?,
             SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
             SessionMsg::Tick => {
@@ -236,7 +243,7 @@ impl Running {
         let ended = self.state.as_ref().map(|state| state.ended(now_ms)).unwrap_or_default();
         for id in ended {
             self.forget(id, now_ms);
-            self.floor.devices.tell(id, DeviceMsg::RightLost(self.user));
+            self.floor.devices.tell(id, DeviceMsg::RightLost(self.user, None));
         }
     }
 
@@ -269,11 +276,17 @@ impl Running {
             }
             SessionMsg::Patch(id, mut patch, reply) => {
                 let needed = role_for(&patch);
-                patch.ttl_s = state.ttl_s(id, patch.ttl_s, now_ms);
+                patch.ttl_s = state.ttl_s(id, patch.ttl_s, scope, now_ms);
+                if let Err(refused) = self.admits(&patch.by, now_ms) {
+                    return reply.send(Err(refused));
+                }
                 let forward = |answer| DeviceMsg::Patch(patch, answer);
                 self.forward(id, (needed, scope), reply, forward).await;
             }
             SessionMsg::Acknowledge(id, by, code, reply) => {
+                if let Err(refused) = self.admits(&by, now_ms) {
+                    return reply.send(Err(refused));
+                }
                 let forward = |answer| DeviceMsg::Acknowledge(by, code, answer);
                 self.forward(id, (Role::Operator, scope), reply, forward).await;
             }
@@ -305,7 +318,7 @@ impl Running {
             | SessionMsg::Accept(..)) => self.answer_sharing(authority, sharing, now_ms).await,
             SessionMsg::Asked(..)
             | SessionMsg::GrantChanged(_)
-            | SessionMsg::TokenEnded(_)
+            | SessionMsg::ProgramEnded(_)
             | SessionMsg::Device(_)
             | SessionMsg::TabOpened(_)
             | SessionMsg::TabClosed(_)
@@ -313,6 +326,15 @@ impl Running {
             | SessionMsg::LoginEnded(_)
             | SessionMsg::Answered(..)
             | SessionMsg::Tick => {}
+        }
+    }
+
+    /// What a program was about to do when its key was taken back is not done any more.
+    fn admits(&self, by: &Caller, now_ms: i64) -> Result<(), SessionError> {
+        match credentials::admits(&self.floor.store, by.user, &by.via, now_ms) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SessionError::Forbidden),
+            Err(error) => Err(not_stored(error)),
         }
     }
 
@@ -354,7 +376,7 @@ impl Running {
             Request::Resume { since } => state.resume(tab, since, now_ms),
             Request::Set { reference, device, desired, ttl_s } => {
                 let Some((by, scope)) = state.rights(tab) else { return };
-                let ttl_s = state.ttl_s(DeviceId(device), ttl_s, now_ms);
+                let ttl_s = state.ttl_s(DeviceId(device), ttl_s, &scope, now_ms);
                 let patch = Patch {
                     by,
                     reference: reference.clone(),

@@ -85,7 +85,7 @@ impl Running {
         let right = self.right(id, now_ms)?;
         if right.is_none_or(|right| right.role < Role::Operator) {
             // What this session handed on before it knew has reached the device before this.
-            self.floor.devices.tell(id, DeviceMsg::RightLost(self.user));
+            self.floor.devices.tell(id, DeviceMsg::RightLost(self.user, None));
         }
         let Some(right) = right else {
             self.forget(id, now_ms);
@@ -159,7 +159,7 @@ impl Running {
         let lost = sharing.grant.is_none_or(|grant| grant.role < Role::Operator);
         let tell = move |_: &_| {
             if lost {
-                devices.tell(id, DeviceMsg::RightLost(with));
+                devices.tell(id, DeviceMsg::RightLost(with, None));
             }
             if !own {
                 neighbours.tell(with, SessionMsg::GrantChanged(id));

@@ -164,11 +164,19 @@ impl SessionState {
         true
     }
 
-    /// The time to live of a command: as asked, but no longer than the user's right on the device,
-    /// so that what was asked with a right does not outlive it. At least a second.
+    /// The time to live of a command: as asked, but no longer than the user's right on the device
+    /// and the part of it that `scope` gives, so that what was asked with a right does not outlive
+    /// it. At least a second.
     #[must_use]
-    pub fn ttl_s(&self, id: DeviceId, asked: Option<u32>, now_ms: i64) -> Option<u32> {
-        let end_ms = self.devices.get(&id).and_then(|held| held.until_ms);
+    pub fn ttl_s(
+        &self,
+        id: DeviceId,
+        asked: Option<u32>,
+        scope: &Scope,
+        now_ms: i64,
+    ) -> Option<u32> {
+        let right_ms = self.devices.get(&id).and_then(|held| held.until_ms);
+        let end_ms = right_ms.into_iter().chain(scope.until_ms).min();
         let left_s = end_ms.map(|end_ms| (end_ms.saturating_sub(now_ms) / 1_000).max(1));
         let left_s = left_s.map(|left_s| u32::try_from(left_s).unwrap_or(u32::MAX));
         asked.into_iter().chain(left_s).min()
@@ -272,9 +280,9 @@ impl SessionState {
         self.idle_since_ms = now_ms;
     }
 
-    /// An API token was revoked: its tabs are closed.
-    pub fn close_token(&mut self, label: &str, now_ms: i64) {
-        let of = |open: &OpenTab| matches!(&open.tab.caller.via, Via::Token(by) if **by == *label);
+    /// What a program signs in with was taken back: its tabs are closed.
+    pub fn close_program(&mut self, program: &Via, now_ms: i64) {
+        let of = |open: &OpenTab| open.tab.caller.via == *program;
         for open in self.tabs.iter().filter(|open| of(open)) {
             open.end(TabEnd::SignedOut);
         }

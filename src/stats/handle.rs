@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+use crate::observe::metrics;
+
 use super::classes::Classes;
 use super::engine::{Counters, Engine};
 use super::query;
@@ -204,7 +206,10 @@ impl StatsHandle {
         question: impl FnOnce(&Engine) -> Result<A, StatsError> + Send + 'static,
     ) -> Result<A, StatsError> {
         let turn = timeout(PATIENCE, self.questions.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(StatsError::Unavailable) };
+        let Ok(Ok(turn)) = turn else {
+            metrics().stats_questions_refused.inc();
+            return Err(StatsError::Unavailable);
+        };
         let engine = self.house.engine()?;
         #[expect(clippy::disallowed_methods, reason = "never more than `queries_max` at a time")]
         let answer = spawn_blocking(move || {
@@ -218,4 +223,21 @@ impl StatsHandle {
 fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_finds_no_turn_is_given_up_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StatsConfig { queries_max: 1, ..StatsConfig::default() };
+        let stats = StatsHandle::new(folder.path().to_owned(), config);
+        let _other = stats.questions.clone().acquire_owned().await.unwrap();
+        let before = metrics().stats_questions_refused.get();
+        let refused = stats.ask(|_| Ok(())).await;
+        assert!(matches!(refused, Err(StatsError::Unavailable)));
+        assert!(metrics().stats_questions_refused.get() > before);
+    }
 }

@@ -1,8 +1,8 @@
 //! The audit in the store. An entry goes into the batch of the change that it tells of: neither is
 //! durable without the other.
 //!
-//! Of each device, and of each account, the newest `rows_max` entries are kept, and none that is
-//! older than `keep_ms`. Whoever writes entries tidies now and then.
+//! Of each device, of each account, and of the house, the newest `rows_max` entries are kept, and
+//! none that is older than `keep_ms`. Whoever writes entries tidies now and then.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -21,10 +21,13 @@ const TIDIED_MAX: usize = 512;
 /// An account's identity has this bit set, so that no device's is the same.
 const ACCOUNT: u64 = 1 << 63;
 
+/// Where entries about the house are: identities have no more than 53 bits.
+const HOUSE: u64 = u64::MAX;
+
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Entries about one device, or one account.
+    /// Entries about one device, one account, or the house.
     pub rows_max: usize,
     /// Age of an entry, in milliseconds.
     pub keep_ms: i64,
@@ -201,5 +204,6 @@ const fn word(subject: Subject) -> u64 {
     match subject {
         Subject::Device(DeviceId(id)) => id,
         Subject::Account(UserId(id)) => id | ACCOUNT,
+        Subject::House => HOUSE,
     }
 }

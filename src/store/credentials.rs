@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::TopicScope;
-use crate::model::UserId;
+use crate::model::{UserId, Via};
 
 use super::record::Record;
 use super::{Batch, Key, ReadError, SecretHash, Store, Table};
@@ -158,6 +158,22 @@ pub fn clients(
 /// Takes a credential away.
 pub fn remove_client(batch: &mut Batch, user: UserId, label: &str) {
     batch.remove(client_key(user, label));
+}
+
+/// Whether what a request of `user` came in by is still good: a person always, a program as long as
+/// nobody took back what it signs in with, and it has not ended.
+///
+/// # Errors
+/// [`ReadError`]
+pub fn admits(store: &Store, user: UserId, via: &Via, now_ms: i64) -> Result<bool, ReadError> {
+    match via {
+        Via::Login => Ok(true),
+        Via::Token(label) => {
+            let kept = token(store, user, label)?;
+            Ok(kept.is_some_and(|kept| kept.expires_ms.is_none_or(|end_ms| now_ms < end_ms)))
+        }
+        Via::Client(label) => Ok(client(store, user, label)?.is_some()),
+    }
 }
 
 /// The key that signs access tokens.

@@ -12,6 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::observe::metrics;
+
 use super::key::{KEY_BYTES_MAX, Key};
 use super::writer::{Disk, Engine, Failure, Row};
 use super::{OpenError, PAGE_ROWS_MAX, Store, VALUE_BYTES_MAX, schema};
@@ -75,6 +77,7 @@ impl Notes {
     /// The groups, in the order in which they became durable.
     pub(super) fn groups(self) -> Result<Vec<Arc<[Row]>>, ImageError> {
         if self.too_many {
+            metrics().backups_overrun.inc();
             return Err(ImageError::Store("more was written meanwhile than can be noted".into()));
         }
         Ok(self.groups)

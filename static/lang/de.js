@@ -305,6 +305,7 @@ export default {
   'audit.token_created': 'Schlüssel angelegt', 'audit.token_revoked': 'Schlüssel beendet',
   'audit.client_created': 'Programm angelegt', 'audit.client_revoked': 'Programm beendet',
   'audit.password_changed': 'Passwort geändert',
+  'audit.certificate_changed': 'Neues Zertifikat',
   'phase.accepted': 'angenommen',
   'phase.delivered': 'zugestellt',
   'phase.applied': 'getan',

@@ -283,7 +283,7 @@ export default {
   'audit.signed_out': 'Signed out', 'audit.token_reused': 'A spent token came back',
   'audit.token_created': 'Made a token', 'audit.token_revoked': 'Ended a token',
   'audit.client_created': 'Made a client', 'audit.client_revoked': 'Ended a client',
-  'audit.password_changed': 'Changed the password',
+  'audit.password_changed': 'Changed the password', 'audit.certificate_changed': 'New certificate',
   'phase.accepted': 'accepted',
   'phase.delivered': 'delivered',
   'phase.applied': 'done',

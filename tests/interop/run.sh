@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Real clients against a real server: Mosquitto's clients, paho-mqtt, aiomqtt, MQTT.js. Each check is one
-# named test; what is missing is installed where it may be. Ends with `N passed, N failed`.
+# Real clients against a real server: Mosquitto's clients, paho-mqtt, aiomqtt, MQTT.js; and the W3C's
+# schema of Thing Models against the kinds. Each check is one named test; what is missing is installed where it may be. Ends with `N passed, N failed`.
 #
 #   bash tests/interop/run.sh             all of them
-#   bash tests/interop/run.sh mosquitto   only these: mosquitto, paho, aiomqtt, mqttjs
+#   bash tests/interop/run.sh mosquitto   only these: mosquitto, paho, aiomqtt, jsonschema, mqttjs
 set -uo pipefail
 cd "$(dirname "$0")"
 here=$PWD
 root=$(cd ../.. && pwd)
 kept=$root/target/interop
 work=$(mktemp -d)
-wanted=${*:-mosquitto paho aiomqtt mqttjs}
+wanted=${*:-mosquitto paho aiomqtt jsonschema mqttjs}
 passed=0
 failed=0
 
@@ -84,6 +84,10 @@ if [ ! -x "$binary" ]; then
     binary=$root/target/debug/hearth
 fi
 
+# The kind that docs/kinds.md shows.
+mkdir "$work/kinds"
+sed -n '/^```toml$/,/^```$/p' "$root/docs/kinds.md" | sed '/^```/d' >"$work/kinds/aquarium.toml"
+
 (
     cd "$work" || exit 1
     export HEARTH__HTTP__LISTEN=127.0.0.1:0 HEARTH__MQTT__LISTEN=127.0.0.1:0
@@ -115,7 +119,7 @@ if wants mosquitto; then
     fi
 fi
 
-if wants paho || wants aiomqtt; then
+if wants paho || wants aiomqtt || wants jsonschema; then
     if [ ! -x "$kept/python/bin/python" ]; then
         need python3-venv
         python3 -m venv "$kept/python"
@@ -123,8 +127,9 @@ if wants paho || wants aiomqtt; then
     if "$kept/python/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt; then
         wants paho && count paho "$kept/python/bin/python" -B "$here/with_paho.py"
         wants aiomqtt && count aiomqtt "$kept/python/bin/python" -B "$here/with_aiomqtt.py"
+        wants jsonschema && count jsonschema "$kept/python/bin/python" -B "$here/with_jsonschema.py"
     else
-        missing "paho and aiomqtt" "Python's packages can't be had here"
+        missing "paho, aiomqtt and jsonschema" "Python's packages can't be had here"
     fi
 fi
 

@@ -1,6 +1,8 @@
 //! The audit: who did what, when, from where, to which device.
 
+use hearth::store::secret::Secret;
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 
 use crate::support::{Open, PASSWORD, Person, Thing, rest, until};
 
@@ -111,6 +113,119 @@ async fn admin(open: &Open) -> Person {
     hearth::store::accounts::put_user(&mut batch, &user);
     open.house.store.commit(batch).await.unwrap();
     Person::login(root.http, root.mqtt, "root").await
+}
+
+/// What the administrator reads of one action, oldest first.
+async fn told(root: &Person, action: &str) -> Vec<Json> {
+    let read = root.ask("GET", "/admin/audit?limit=1000", None).await;
+    assert!(!read.text.contains(PASSWORD), "{read:?}");
+    let of = |line: &&Json| line["action"] == action;
+    let mut lines: Vec<_> = read.json().as_array().unwrap().iter().filter(of).cloned().collect();
+    lines.reverse();
+    lines
+}
+
+/// Who did it, how and from where: `bob session 127.0.0.1`.
+fn by(line: &Json) -> String {
+    let word = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    assert!(line["at"].as_i64().unwrap() > 1_700_000_000_000, "{line}");
+    format!("{} {} {}", word("who"), word("via"), word("from"))
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_changed_or_taken_away_is_in_its_devices_audit() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let lamp = ann.add("light", "lamp").await;
+    let certificate = format!("/devices/{}/certificate", lamp.id);
+    let fingerprint = "ab".repeat(32);
+    let asked = json!({ "fingerprint": fingerprint });
+    assert_eq!(ann.ask("PUT", &certificate, Some(asked)).await.status, 200);
+    assert_eq!(ann.ask("DELETE", &certificate, None).await.status, 204);
+    let lines = lines(&ann, &lamp).await;
+    assert_eq!(actions(&lines), ["created", "certificate_changed", "certificate_changed"]);
+    assert_eq!(by(&lines[1]), "ann session 127.0.0.1");
+    let noted = lines[1]["detail"]["fingerprint"].as_str().unwrap().replace(':', "");
+    assert!(noted.eq_ignore_ascii_case(&fingerprint), "{noted}");
+    assert_eq!(
+        (by(&lines[2]).as_str(), &lines[2]["detail"]),
+        ("ann session 127.0.0.1", &Json::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_kill_is_in_the_audit_before_it_is_done_and_one_that_is_refused_is_not() {
+    let open = Open::new().await;
+    let root = admin(&open).await;
+    let kill =
+        async |path: &str| root.ask("POST", &format!("/admin/tree/{path}/kill"), None).await.status;
+    assert_eq!(kill("hearth/devices").await, 409);
+    assert_eq!(kill("devices/7").await, 409);
+    assert_eq!(kill("memory/store").await, 204, "the very one that notes it");
+    let lines = until(|| async {
+        let read = root.ask("GET", "/admin/audit", None).await;
+        (read.status == 200).then_some(())?;
+        Some(told(&root, "killed").await).filter(|lines| !lines.is_empty())
+    })
+    .await;
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert_eq!(by(&lines[0]), "root session 127.0.0.1");
+    assert_eq!(lines[0]["detail"], json!({"parent": "memory", "name": "store"}));
+}
+
+#[tokio::test]
+async fn a_new_password_is_in_the_audit_and_neither_password_is() {
+    let open = Open::new().await;
+    let (root, ann) = (admin(&open).await, open.person("ann").await);
+    let asked = json!({"current": PASSWORD, "new": "cold and wet feet"});
+    assert_eq!(ann.ask("POST", "/auth/password", Some(asked)).await.status, 204);
+    let lines = told(&root, "password_changed").await;
+    assert_eq!(lines.iter().map(by).collect::<Vec<_>>(), ["ann session 127.0.0.1"]);
+    let read = root.ask("GET", "/admin/audit", None).await;
+    assert!(!read.text.contains("cold and wet feet"), "{read:?}");
+}
+
+#[tokio::test]
+async fn what_is_given_to_a_program_and_taken_back_is_in_the_audit_and_no_secret_is() {
+    let open = Open::new().await;
+    let (root, ann) = (admin(&open).await, open.person("ann").await);
+    for (path, made, taken) in [
+        ("/tokens", "token_created", "token_revoked"),
+        ("/clients", "client_created", "client_revoked"),
+    ] {
+        let new = ann.ask("POST", path, Some(json!({"label": "grafana"}))).await.json();
+        assert_eq!(ann.ask("DELETE", &format!("{path}/grafana"), None).await.status, 204);
+        for action in [made, taken] {
+            let lines = told(&root, action).await;
+            assert_eq!(lines.iter().map(by).collect::<Vec<_>>(), ["ann session 127.0.0.1"]);
+            assert_eq!(lines[0]["detail"]["label"], "grafana");
+        }
+        let secret = new["token"].as_str().or(new["password"].as_str()).unwrap();
+        let secret = secret.trim_start_matches("hearth_");
+        let read = root.ask("GET", "/admin/audit", None).await;
+        assert!(!read.text.contains(secret), "{read:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_in_the_audit_whoever_asks_for_it() {
+    let folder = TempDir::new().unwrap();
+    let place = folder.path().join("backups").display().to_string();
+    let open = Open::with(&[("BACKUP__PATH", place.as_str()), ("BACKUP__KEPT_MAX", "1")]).await;
+    let root = admin(&open).await;
+    assert_eq!(root.ask("POST", "/admin/backup", None).await.status, 201);
+    let refused = root.ask("POST", "/admin/backup", None).await;
+    assert_eq!(refused.json()["code"], "too_many_backups", "{refused:?}");
+    let secret = Secret::from_random([7; 16]);
+    open.house.view.admits(secret.hash());
+    let to = json!({"to": folder.path().join("copy")});
+    let token = Some(secret.reveal());
+    let made = rest(root.http, "POST", "/admin/backup", token, Some(&to), &[]).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let lines = told(&root, "backed_up").await;
+    let who: Vec<_> = lines.iter().map(by).collect();
+    assert_eq!(who, ["root session 127.0.0.1", "server server 127.0.0.1"]);
+    assert_eq!(lines[1]["detail"]["path"], to["to"]);
 }
 
 #[tokio::test]

@@ -190,6 +190,8 @@ async fn only_an_administrator_may_ask_for_a_backup_and_there_are_only_so_many()
     assert!(!crashed.exists());
     let refused = root.ask("POST", "/admin/backup", None).await;
     assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("too_many_backups")));
+    let metrics = rest(server.http, "GET", "/metrics", None, None, &[]).await.text;
+    assert!(metrics.contains("hearth_backups_refused_total 1\n"), "{metrics}");
     server.kill();
 }
 
@@ -218,7 +220,7 @@ async fn an_imported_server_answers_as_the_one_that_was_exported_while_it_ran() 
     assert_eq!(town.asked(&server).await, before);
     let cellar = Thing { mqtt: server.mqtt, ..town.cellar.clone() };
     cellar.connect().await.report(json!({"battery_pct": 54})).await;
-    server.kill();
+    assert_eq!(tokio::task::block_in_place(|| server.terminate()), Some(0));
     let again = command(new.path(), &["export", "--to", "again"]).await;
     assert!(again.status.success(), "a store that stands still: {again:?}");
     let csv = format!("history/{}.csv", town.cellar.id);

@@ -83,10 +83,13 @@ async fn a_report_that_breaks_the_schema_is_the_devices_last_problem_and_the_lin
     let bob = open.person("bob").await;
     let lamp = bob.add("light", "lamp").await;
     let mut link = lamp.connect().await;
+    let counted = "hearth_mqtt_dropped_total{reason=\"contract\"}";
+    let before = open.metric(counted).await;
     link.report(json!({"brightness": 900, "on": true})).await;
     let seen = bob.sees(&lamp, |seen| seen["problem"].is_string()).await;
     assert!(seen["problem"].as_str().unwrap().contains("brightness"), "{seen}");
     assert_eq!(seen["reported"], json!({"on": true}));
+    assert!(open.metric(counted).await > before);
     link.report(json!({"brightness": 9})).await;
     assert_eq!(bob.see(&lamp).await["connected"], true);
 }
@@ -150,8 +153,11 @@ async fn an_alarm_is_told_when_it_begins_when_it_is_seen_and_when_it_is_over() {
     let seen = tab.wait_for(|frame| frame["type"] == "alarm").await;
     assert_eq!((&seen["state"], &seen["by"]), (&json!("acknowledged"), &json!("bob")));
     assert_eq!(bob.see(&cooker).await["alarms"][0]["acknowledged_by"], "bob");
+    assert_eq!(bob.ask("POST", &path, None).await.status, 200, "once more does no harm");
     link.report(say(false)).await;
     let over = tab.wait_for(|frame| frame["type"] == "alarm").await;
     assert_eq!((&over["state"], &over["since"]), (&json!("cleared"), &raised["since"]));
     assert_eq!(bob.see(&cooker).await["alarms"], json!([]));
+    let gone = bob.ask("POST", &path, None).await;
+    assert_eq!((gone.status, &gone.json()["code"]), (404, &json!("no_such_alarm")));
 }

@@ -2,11 +2,11 @@
 
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use crate::process::hearth;
-use crate::support::{Open, rest};
+use crate::process::{Server, hearth};
+use crate::support::{Open, Person, rest, until};
 
 #[tokio::test]
 async fn a_kind_is_shown_as_a_schema_or_as_a_thing_model() {
@@ -27,6 +27,43 @@ async fn a_kind_is_shown_as_a_schema_or_as_a_thing_model() {
     let all = rest(bob.http, "GET", "/kinds", Some(&bob.token), None, &accept).await.json();
     assert!(all.as_array().unwrap().contains(&model));
     assert_eq!(bob.ask("GET", "/kinds/toaster", None).await.status, 404);
+}
+
+const AQUARIUM: &str = "title = \"Aquarium\"\n\
+    [property.water_c]\ntype = \"number\"\nunit = \"°C\"\nmin = 0.0\nmax = 40.0\nstep = 0.1\n\
+    history = true\n\
+    [property.feed_g]\ntype = \"number\"\nmin = 0.0\nmax = 20.0\nstep = 0.5\n\
+    [property.mode]\ntype = \"enum\"\nvalues = [\"day\", \"night\"]\nwritable = true\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rest_validates_by_a_kind_of_the_operators_and_history_keeps_what_it_marks() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("kinds")).unwrap();
+    std::fs::write(folder.path().join("kinds/aquarium.toml"), AQUARIUM).unwrap();
+    let server = Server::start(folder.path());
+    let bob = Person::register(server.http, server.mqtt, "bob").await;
+    assert_eq!(bob.ask("GET", "/kinds/aquarium", None).await.json()["title"], "Aquarium");
+    let tank = bob.add("aquarium", "fish").await;
+    for (desired, path) in [
+        (json!({"mode": "dusk"}), "desired.mode"),
+        (json!({"water_c": 20.0}), "desired.water_c"),
+        (json!({"pump": true}), "desired.pump"),
+    ] {
+        let refused = bob.want(&tank, desired).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(refused.json()["errors"][0]["field"], path);
+    }
+    assert_eq!(bob.want(&tank, json!({"mode": "night"})).await.status, 200);
+    let mut link = tank.connect().await;
+    assert_eq!(link.set().await, json!({"mode": "night"}));
+    link.report(json!({"water_c": 24.96, "feed_g": 2.5, "mode": "night"})).await;
+    let points = async |property: &str| {
+        let path = format!("/devices/{}/history?property={property}&step=0", tank.id);
+        bob.ask("GET", &path, None).await.json()["points"].as_array().cloned()
+    };
+    until(|| async { points("water_c").await.filter(|points| points.len() == 1) }).await;
+    assert_eq!(points("feed_g").await.unwrap_or_default(), Vec::<Json>::new());
+    server.kill();
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod guest;
 mod history;
 mod kill;
 mod kinds;
+mod limits;
 mod line;
 mod mqtt_limits;
 mod norms;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::kind::Watch;
 use crate::model::audit::Subject;
-use crate::model::{Command, Device, Phase, Role, UserId};
+use crate::model::{Command, Device, Phase, Role, UserId, Via};
 use crate::observe::metrics;
 use crate::store::{self, Batch, CommitError, ReadError};
 
@@ -13,16 +13,18 @@ use super::super::{CommandMoved, DeviceError};
 use super::{Running, not_stored};
 
 impl Running {
-    /// Whether a user may command the device, as the store has it.
+    /// Whether a user may command the device `via` what the command came by, as the store has it.
     pub(super) fn may_command(
         &self,
         owner: UserId,
         user: UserId,
+        via: &Via,
         now_ms: i64,
     ) -> Result<bool, ReadError> {
-        let grant = store::devices::grant(&self.shell.floor.store, self.shell.id, user)?;
+        let store = &self.shell.floor.store;
+        let grant = store::devices::grant(store, self.shell.id, user)?;
         let may = grant.is_some_and(|grant| grant.holds(now_ms) && grant.role >= Role::Operator);
-        Ok(user == owner || may)
+        Ok((user == owner || may) && store::credentials::admits(store, user, via, now_ms)?)
     }
 
     /// Forgets commands that ended long ago. Nobody waits for it, and what fails is done next time.

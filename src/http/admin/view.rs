@@ -66,6 +66,9 @@ pub enum KillError {
     },
 }
 
+/// What kills an actor.
+pub type Kill = Box<dyn FnOnce() -> Result<(), KillError> + Send>;
+
 /// The house as it is now.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Tree {
@@ -258,32 +261,37 @@ impl HouseView {
         doors.map(count).collect()
     }
 
-    /// Kills an actor as a fault of its own would: in the middle of what it does. Its supervisor
-    /// starts it again, and nobody else should notice.
+    /// An actor that may be killed, and how: as a fault of its own would, in the middle of what it
+    /// does. Its supervisor starts it again, and nobody else should notice.
     ///
     /// # Errors
     /// [`KillError`]
-    pub fn kill(&self, parent: &str, name: &str) -> Result<(), KillError> {
-        let families = self.inner.families.get().ok_or(KillError::NoSuchActor)?;
+    pub fn mortal(&self, parent: &str, name: &str) -> Result<Kill, KillError> {
+        let (devices, spaces, sessions) =
+            self.inner.families.get().ok_or(KillError::NoSuchActor)?.clone();
         match parent {
             "devices" => {
                 let id: DeviceId = name.parse().map_err(|_| KillError::NoSuchActor)?;
-                families.0.directory().kill(&id).ok_or(KillError::NotRunning)
+                devices.directory().get(&id).ok_or(KillError::NotRunning)?;
+                Ok(Box::new(move || devices.directory().kill(&id).ok_or(KillError::NotRunning)))
             }
             "sessions" => {
                 let user: UserId = name.parse().map_err(|_| KillError::NoSuchActor)?;
-                families.2.directory().kill(&user).ok_or(KillError::NotRunning)
+                sessions.directory().get(&user).ok_or(KillError::NotRunning)?;
+                Ok(Box::new(move || sessions.directory().kill(&user).ok_or(KillError::NotRunning)))
             }
             "spaces" => {
                 let user: UserId = name.parse().map_err(|_| KillError::NoSuchActor)?;
-                if families.1.kill(user) { Ok(()) } else { Err(KillError::NotRunning) }
+                let runs = spaces.snapshot().iter().any(|space| space.key == user);
+                let killed = |yes: bool| if yes { Ok(()) } else { Err(KillError::NotRunning) };
+                killed(runs).map(|()| -> Kill { Box::new(move || killed(spaces.kill(user))) })
             }
             "hearth" => Err(KillError::HoldsTheHouse),
-            room => self.kill_in_room(room, name),
+            room => self.mortal_in_room(room, name),
         }
     }
 
-    fn kill_in_room(&self, room: &str, name: &str) -> Result<(), KillError> {
+    fn mortal_in_room(&self, room: &str, name: &str) -> Result<Kill, KillError> {
         let mut rooms = self.inner.rooms.get().into_iter().flatten();
         let (_, view) = rooms.find(|(known, _)| *known == room).ok_or(KillError::NoSuchActor)?;
         let roster = view.roster();
@@ -297,8 +305,10 @@ impl HouseView {
             return Err(KillError::TooSoon { retry_in });
         }
         *killed = Some(now);
-        cell.kill();
-        Ok(())
+        Ok(Box::new(move || {
+            cell.kill();
+            Ok(())
+        }))
     }
 }
 

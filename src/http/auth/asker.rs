@@ -162,11 +162,12 @@ pub fn scope(token: &ApiToken) -> Scope {
         }
         None => (&*token.scope, None),
     };
-    match word {
-        "control" => Scope { role: Role::Operator, devices },
-        "read" => Scope { role: Role::Viewer, devices },
-        _ => Scope { role: Role::Viewer, devices: Some([].into()) },
-    }
+    let (role, devices) = match word {
+        "control" => (Role::Operator, devices),
+        "read" => (Role::Viewer, devices),
+        _ => (Role::Viewer, Some([].into())),
+    };
+    Scope { role, devices, until_ms: token.expires_ms }
 }
 
 /// How fast each address, user and token may ask.
@@ -244,7 +245,7 @@ mod tests {
         let some = [DeviceId(7), DeviceId(8)];
         for (control, devices) in [(false, None), (true, None), (true, Some(&some[..]))] {
             let role = if control { Role::Operator } else { Role::Viewer };
-            let expected = Scope { role, devices: devices.map(Into::into) };
+            let expected = Scope { role, devices: devices.map(Into::into), until_ms: None };
             assert_eq!(scope(&token(&scope_text(control, devices))), expected);
         }
         assert_eq!(scope_text(false, Some(&some)), "read:7,8");

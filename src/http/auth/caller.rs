@@ -72,7 +72,7 @@ impl FromRequestParts<Arc<HttpFloor>> for Address {
 }
 
 /// A request that came through no door of ours comes from nowhere.
-pub(super) fn address(parts: &Parts, floor: &HttpFloor) -> IpAddr {
+pub(in crate::http) fn address(parts: &Parts, floor: &HttpFloor) -> IpAddr {
     let peer = parts.extensions.get::<ConnectInfo<PeerAddress>>();
     let address = |ConnectInfo(PeerAddress(peer)): &ConnectInfo<PeerAddress>| {
         peer_address(*peer, &parts.headers, &floor.config)

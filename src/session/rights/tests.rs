@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::device::View;
+use crate::device::command::OpenCommands;
 use crate::kind::Kinds;
 use crate::model::{Device, DeviceId, Scope, Via};
 use crate::session::state::SessionState;
+
+mod programs;
+
+use programs::Token;
 
 const USERS: u64 = 6;
 const DEVICES: u64 = 8;
@@ -47,6 +52,7 @@ struct Model {
     made: Vec<(u64, u64)>,
     given: Vec<(u64, u64, Role, Option<i64>)>,
     links: Vec<Link>,
+    tokens: Vec<Token>,
 }
 
 impl Model {
@@ -85,6 +91,8 @@ struct Town {
     grants: BTreeMap<(u64, u64), Grant>,
     sessions: BTreeMap<u64, SessionState>,
     links: Vec<Link>,
+    tokens: Vec<Token>,
+    asked: BTreeMap<u64, OpenCommands>,
     now_ms: i64,
 }
 
@@ -94,7 +102,8 @@ impl Town {
         let device = Device::new(DeviceId(1), UserId(1), kind.name.clone(), "lamp".into(), None, 0);
         let view = View::of(&device, &kind, false, &serde_json::Map::new());
         let (made, grants, sessions, links) = Default::default();
-        Self { view, made, grants, sessions, links, now_ms: 1 }
+        let (tokens, asked) = Default::default();
+        Self { view, made, grants, sessions, links, tokens, asked, now_ms: 1 }
     }
 
     fn view(&self, device: u64) -> View {
@@ -118,13 +127,20 @@ impl Town {
             self.sessions.insert(user, state);
         }
         let (now_ms, state) = (self.now_ms, self.sessions.get_mut(&user).unwrap());
-        for id in state.ended(now_ms) {
-            state.remove(id, now_ms);
+        let ended = state.ended(now_ms);
+        for id in &ended {
+            state.remove(*id, now_ms);
         }
-        state
+        for id in ended {
+            self.right_lost(id.0, user, None);
+        }
+        self.sessions.get_mut(&user).unwrap()
     }
 
     fn grant_changed(&mut self, device: u64, user: u64) {
+        if self.right(device, user).is_none_or(|right| right.role < Role::Operator) {
+            self.right_lost(device, user, None);
+        }
         if !self.sessions.contains_key(&user) {
             return;
         }
@@ -178,6 +194,7 @@ impl Town {
     fn delete(&mut self, device: u64, user: u64) -> Result<(), SessionError> {
         self.session(user).check(DeviceId(device), Role::Owner, &Scope::ALL)?;
         self.made.remove(&device);
+        self.asked.remove(&device);
         self.grants.retain(|(of, _), _| *of != device);
         self.links.retain(|link| link.device != device);
         let now_ms = self.now_ms;
@@ -241,7 +258,7 @@ fn join(town: &mut Town, model: &mut Model, dice: &mut Dice) {
 
 fn step(town: &mut Town, model: &mut Model, dice: &mut Dice) {
     let (user, device, now_ms) = (dice.roll(USERS), dice.roll(DEVICES), town.now_ms);
-    match dice.roll(24) {
+    match dice.roll(30) {
         0..=2 if !town.made.contains_key(&device) => {
             town.made.insert(device, UserId(user));
             model.made.push((device, user));
@@ -259,6 +276,7 @@ fn step(town: &mut Town, model: &mut Model, dice: &mut Dice) {
         }
         20..=21 => invite(town, model, dice),
         22..=23 => join(town, model, dice),
+        24..=29 => programs::step(town, model, dice),
         4 => drop(town.sessions.remove(&user)),
         5..=6 => town.now_ms += i64::try_from(dice.roll(20)).unwrap(),
         _ => {
@@ -292,7 +310,7 @@ fn look(town: &mut Town, model: &Model, dice: &mut Dice) {
         (dice.roll(3) == 0).then(|| [DeviceId(dice.roll(DEVICES))].into());
     let there = only.as_ref().is_none_or(|only| only[0] == DeviceId(device));
     let role = model.role(device, user, now_ms).filter(|_| there);
-    let scope = Scope { role: most, devices: only };
+    let scope = Scope { role: most, devices: only, until_ms: None };
     let expected = match role.map(|role| role.min(most)) {
         None => Err(SessionError::NoSuchDevice),
         Some(role) if role < wanted => Err(SessionError::Forbidden),
@@ -319,6 +337,7 @@ fn nobody_ever_sees_or_does_what_nobody_gave_them() {
         let turn = std::panic::AssertUnwindSafe(|| {
             step(&mut town, &mut model, &mut dice);
             look(&mut town, &model, &mut dice);
+            programs::look(&mut town, &model, &mut dice);
         });
         assert!(std::panic::catch_unwind(turn).is_ok(), "seed {seed}, step {count}");
     }

@@ -107,9 +107,11 @@ fn a_store_half_restored_is_not_opened() {
 
 #[test]
 fn more_writes_than_can_be_noted_end_an_image_and_nothing_else() {
-    let mut notes = Notes::default();
+    let (mut notes, before) = (Notes::default(), metrics().backups_overrun.get());
     let large: Arc<[Row]> = vec![(row(1), Some(vec![0; NOTED_BYTES_MAX / 2]))].into();
     notes.group(&large);
     notes.group(&large);
+    assert!(notes.groups.is_empty(), "what is of no use is not kept");
     assert!(matches!(notes.groups(), Err(ImageError::Store(_))));
+    assert!(metrics().backups_overrun.get() > before);
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::ledger::Heard;
 use super::{Chance, LAMPS, ROUND, Weather};
-use crate::support::{Person, SOON, Thing};
+use crate::support::{Person, SOON, Thing, soon};
 
 /// Commands that may be without an answer at a time.
 const WINDOW: usize = 8;
@@ -54,12 +54,16 @@ impl Teller {
         weather: Arc<Weather>,
         spoken: Arc<AtomicU64>,
     ) -> BTreeMap<String, Heard> {
-        let mut has_spoken = false;
+        let (mut has_spoken, mut outside_since) = (false, Instant::now());
         while !weather.is(Weather::SETTLED) {
             let url = format!("ws://{}/ws?token={}", self.person.http, self.person.token);
-            let Ok((mut socket, _)) = connect_async(url).await else {
-                tokio::time::sleep(LOOK).await;
-                continue;
+            let mut socket = match soon(connect_async(url)).await {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    assert!(outside_since.elapsed() < SOON, "nobody is let in: {error}");
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
             };
             self.tab += 1;
             self.answered = Instant::now();
@@ -75,6 +79,7 @@ impl Teller {
                     spoken.fetch_add(1, Ordering::AcqRel);
                 }
             }
+            outside_since = Instant::now();
         }
         self.heard
     }
