@@ -334,7 +334,10 @@ impl Running {
                     floor.watchers.tell(self.shell.id, &event);
                 }
                 DeviceEffect::Send(message) => self.send(message),
-                DeviceEffect::Confirm(receipt) => receipt.confirm(),
+                DeviceEffect::Confirm(receipt) => {
+                    let ack = receipt.into_ack();
+                    floor.stats.when_kept(move || ack.confirm());
+                }
                 DeviceEffect::Record(sample) => {
                     floor.stats.record(sample.of(self.shell.id, self.retention));
                 }

@@ -89,11 +89,24 @@ impl Receipt {
         self.permit.clone()
     }
 
+    /// The message was handled, and lets the next one in; what is left is to acknowledge it.
+    #[must_use]
+    pub fn into_ack(self) -> Ack {
+        Ack(self.ack)
+    }
+}
+
+/// Acknowledges a device's message, if its sender waits for that.
+#[derive(Debug)]
+pub struct Ack(Option<(u32, WeakOutbox<ToLink>)>);
+
+impl Ack {
     /// The message is safe: acknowledge it.
     ///
-    /// The outbox has room for every permit of the link, so a full one means the link is over.
+    /// The outbox has room for all that a device may have unacknowledged, so a full one means the
+    /// link is over.
     pub fn confirm(self) {
-        if let Some((token, outbox)) = self.ack
+        if let Some((token, outbox)) = self.0
             && outbox.push(ToLink::Handled(token)).is_err()
         {
             tracing::debug!("acknowledgement for a link that is over");

@@ -45,7 +45,7 @@ pub enum DeviceEffect {
         /// Rows of its commands that changed.
         commands: Vec<Command>,
     },
-    /// A message is safe: acknowledge it.
+    /// A message is safe: acknowledge it, as soon as what was recorded of it is kept.
     Confirm(Receipt),
     /// A number for the history.
     Record(Sample),

@@ -20,12 +20,12 @@ use super::client::ClientProtocol;
 use super::client_link::ClientLink;
 use super::device_link::{Attachment, DeviceLink};
 use super::greeting::{self, Credential, Granted, connack, kept_alive_s, session_link};
-use super::protocol::Protocol;
+use super::protocol::{self, Protocol};
 use super::wire::Wire;
 use super::{MqttFloor, Peer};
 
-/// Messages to a device that may wait: an acknowledgement for each message it may have under way,
-/// the one `set`, and a last word.
+/// Messages to a device that may wait beside an acknowledgement for each message that it may have
+/// unacknowledged: the one `set`, and a last word.
 const OUTBOX_SPARE: usize = 4;
 
 /// A connection that is open.
@@ -231,8 +231,8 @@ async fn attach_device(
     floor: &MqttFloor,
 ) -> Result<(Opened, Granted), ReasonCode> {
     let (link, limits) = (floor.next_link(), &floor.limits);
-    let room = usize::try_from(limits.permits_max).unwrap_or(usize::MAX / 2) + OUTBOX_SPARE;
-    let (outbox, inbox) = outbox(room);
+    let unacknowledged_max = protocol::unacknowledged_max(connect.version, limits);
+    let (outbox, inbox) = outbox(unacknowledged_max + OUTBOX_SPARE);
     let answers = outbox.downgrade();
     let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox }, reply);
     let attached = floor.devices.ask(id, ask).await.map_err(|error| match error {

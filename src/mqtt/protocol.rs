@@ -194,7 +194,7 @@ impl Protocol {
     }
 
     fn window(&self) -> usize {
-        if self.is_v5() { self.limits.receive_maximum.into() } else { RECEIVE_MAXIMUM_MQTT3 }
+        unacknowledged_max(self.encoder.version(), &self.limits)
     }
 
     fn handled(&mut self, token: u32, out: &mut Vec<u8>) {
@@ -310,6 +310,12 @@ impl Protocol {
     fn put(&self, packet: &Packet<'_>, out: &mut Vec<u8>) {
         self.encoder.packet(packet, out).ok();
     }
+}
+
+/// Messages above `QoS` 0 that a device may have unacknowledged.
+#[must_use]
+pub fn unacknowledged_max(version: Version, limits: &MqttLimits) -> usize {
+    if version.is_v5() { limits.receive_maximum.into() } else { RECEIVE_MAXIMUM_MQTT3 }
 }
 
 /// The keep-alive of a link: what the server will hold it to, and what a v5 client is told.

@@ -2,8 +2,8 @@
 //! the process behind it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,14 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// How long a question waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What goes to whoever writes.
+pub(super) enum Entry {
+    /// Keep this.
+    Reading(Reading),
+    /// All before this is kept: say so.
+    Kept(Box<dyn FnOnce() + Send>),
+}
+
 /// What the handle and the process behind it share.
 pub(super) struct House {
     pub(super) dir: PathBuf,
@@ -32,15 +40,17 @@ pub(super) struct House {
     classes: Classes,
     clock: Clock,
     /// The receiving end: whoever writes holds it.
-    queue: Mutex<Receiver<Reading>>,
+    queue: Mutex<Receiver<Entry>>,
     /// Readings that came off the queue and are kept, refused or dropped.
     settled: AtomicU64,
+    /// History can't be opened: nothing is kept.
+    is_broken: AtomicBool,
     /// The running engine; there is none while history is being opened.
     engine: RwLock<Option<Arc<Engine>>>,
 }
 
 impl House {
-    pub(super) fn queue(&self) -> MutexGuard<'_, Receiver<Reading>> {
+    pub(super) fn queue(&self) -> MutexGuard<'_, Receiver<Entry>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,6 +60,11 @@ impl House {
 
     pub(super) fn settled(&self, count: u64) {
         self.settled.fetch_add(count, Ordering::Release);
+    }
+
+    /// Notes whether history can be opened.
+    pub(super) fn breaks(&self, is_broken: bool) {
+        self.is_broken.store(is_broken, Ordering::Release);
     }
 
     pub(super) fn put_engine(&self, engine: Option<Arc<Engine>>) {
@@ -66,7 +81,7 @@ impl House {
 #[derive(Clone)]
 pub struct StatsHandle {
     pub(super) house: Arc<House>,
-    queue: SyncSender<Reading>,
+    queue: SyncSender<Entry>,
     questions: Arc<Semaphore>,
 }
 
@@ -95,6 +110,7 @@ impl StatsHandle {
             clock,
             queue: Mutex::new(receiver),
             settled: AtomicU64::new(0),
+            is_broken: AtomicBool::new(false),
             engine: RwLock::new(None),
         };
         Self { house: Arc::new(house), queue, questions }
@@ -110,10 +126,35 @@ impl StatsHandle {
     /// is dropped and counted ([`Totals`]). A few milliseconds later it is with the operating
     /// system, and `history_loss_s_max` seconds later on the disk.
     pub fn record(&self, reading: Reading) {
-        match self.queue.try_send(reading) {
-            Ok(()) => Counters::add(&self.house.counters.offered, 1),
-            Err(_) => Counters::add(&self.house.counters.dropped_queue, 1),
+        // Counted first: what is settled is never more than what was offered.
+        Counters::add(&self.house.counters.offered, 1);
+        if self.queue.try_send(Entry::Reading(reading)).is_err() {
+            Counters::add(&self.house.counters.dropped_queue, 1);
+            self.house.settled(1);
         }
+    }
+
+    /// Has `then` called when all that the caller recorded before is with the operating system, so
+    /// that a `kill -9` can't lose it any more, or was dropped and counted. Never waits: `then` is
+    /// called here if nothing is under way, the queue is full or history can't be opened, else by
+    /// the writer, and must be short. Where the writer dies over what was recorded, it never is.
+    pub fn when_kept(&self, then: impl FnOnce() + Send + 'static) {
+        if self.is_settled() || self.house.is_broken.load(Ordering::Acquire) {
+            return then();
+        }
+        let refused = match self.queue.try_send(Entry::Kept(Box::new(then))) {
+            Ok(()) => return,
+            Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) => entry,
+        };
+        if let Entry::Kept(then) = refused {
+            then();
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        // In this order: what is settled meanwhile may have been offered later.
+        let settled = self.house.settled.load(Ordering::Acquire);
+        settled >= self.house.counters.offered.load(Ordering::Acquire)
     }
 
     /// Waits until all that was recorded before is with the operating system (or dropped): a

@@ -12,9 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Reading;
 use super::engine::{Counters, Engine};
-use super::handle::House;
+use super::handle::{Entry, House};
 use super::wal::Frame;
 
 /// Readings written to the log at a time.
@@ -97,7 +96,7 @@ pub(super) fn run(house: &House, stop: &Stop) {
 }
 
 /// Opens the engine, however long that takes: what comes meanwhile waits as far as there is room.
-fn open(house: &House, queue: &Receiver<Reading>, stop: &Stop) -> Option<Arc<Engine>> {
+fn open(house: &House, queue: &Receiver<Entry>, stop: &Stop) -> Option<Arc<Engine>> {
     loop {
         let started = Instant::now();
         let (config, counters) = (house.config.clone(), house.counters.clone());
@@ -105,30 +104,52 @@ fn open(house: &House, queue: &Receiver<Reading>, stop: &Stop) -> Option<Arc<Eng
             Ok(engine) => {
                 let ms = started.elapsed().as_millis();
                 tracing::info!(ms, readings = engine.totals().readings_open, "history is open");
+                house.breaks(false);
                 return Some(Arc::new(engine));
             }
-            Err(error) => tracing::error!(%error, dir = ?house.dir, "history can't be opened"),
+            Err(error) => {
+                tracing::error!(%error, dir = ?house.dir, "history can't be opened");
+                house.breaks(true);
+            }
         }
         if stop.wait(REOPEN) {
             return None;
         }
-        let dropped = queue.try_iter().count() as u64;
-        Counters::add(&house.counters.dropped_disk, dropped);
-        house.settled(dropped);
+        drop_all(house, queue);
     }
 }
 
-fn write(engine: &Engine, house: &House, queue: &Receiver<Reading>, stop: &Stop) {
+/// Counts what can't be kept; who waits for it is told.
+fn drop_all(house: &House, queue: &Receiver<Entry>) {
+    for entry in queue.try_iter() {
+        match entry {
+            Entry::Reading(_) => {
+                Counters::add(&house.counters.dropped_disk, 1);
+                house.settled(1);
+            }
+            Entry::Kept(then) => then(),
+        }
+    }
+}
+
+fn write(engine: &Engine, house: &House, queue: &Receiver<Entry>, stop: &Stop) {
     let _company = AllOrNone(stop);
     let (mut batch, mut frame) = (Vec::with_capacity(BATCH_MAX), Frame::default());
+    let mut waiting = Vec::new();
     loop {
         let stopping = stop.is_wished();
         match queue.recv_timeout(if stopping { Duration::ZERO } else { IDLE }) {
-            Ok(reading) => {
-                batch.push(reading);
-                batch.extend(queue.try_iter().take(BATCH_MAX - 1));
-                let _settled = Settled { house, count: batch.len() as u64 };
+            Ok(first) => {
+                for entry in std::iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1)) {
+                    match entry {
+                        Entry::Reading(reading) => batch.push(reading),
+                        Entry::Kept(then) => waiting.push(then),
+                    }
+                }
+                let settled = Settled { house, count: batch.len() as u64 };
                 engine.take(&batch, house.now_ms(), &mut frame);
+                drop(settled);
+                waiting.drain(..).for_each(|then: Box<dyn FnOnce() + Send>| then());
                 if batch.len() < BATCH_MAX && !stopping {
                     thread::sleep(COMPANY);
                 }

@@ -57,6 +57,35 @@ async fn every_acknowledged_write_survives_kill_9() {
     assert!(all.total > 0 && !all.created.is_empty(), "nothing was acknowledged at all");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_reading_survives_kill_9() {
+    const ROUNDS: usize = 5;
+    const READINGS: usize = 10;
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(folder.path());
+    let bob = Person::register(server.http, server.mqtt, "bob").await;
+    let air = bob.add("thermometer", "air").await;
+    let hour_ago_ms = hearth::host::now_ms() - 3_600_000;
+    for round in 1..=ROUNDS {
+        let air = Thing { mqtt: server.mqtt, ..air.clone() };
+        let mut link = air.connect().await;
+        for number in (round - 1) * READINGS..round * READINGS {
+            let ts = hour_ago_ms + i64::try_from(number).unwrap() * 1_000;
+            link.say("telemetry", json!({ "temperature_c": 20.5, "ts": ts })).await;
+        }
+        tokio::task::block_in_place(|| server.kill());
+        server = tokio::task::block_in_place(|| Server::start(folder.path()));
+        let bob = Person { http: server.http, mqtt: server.mqtt, ..bob.clone() };
+        let path = format!("/devices/{}/history?property=temperature_c&step=0", air.id);
+        let found = until(async || {
+            let found = bob.ask("GET", &path, None).await;
+            (found.status == 200).then(|| found.json()["points"].as_array().map_or(0, Vec::len))
+        });
+        assert_eq!(found.await, round * READINGS, "round {round}");
+    }
+    server.kill();
+}
+
 /// Creates, wishes and reports side by side until the server is gone.
 async fn load(
     bob: &Person,

@@ -359,8 +359,13 @@ impl Thing {
 impl Link {
     /// Says what the device is, and waits until the server has it safe.
     pub async fn report(&mut self, state: Json) {
-        self.publish("state", state.to_string().as_bytes()).await;
-        soon(self.acks.recv()).await.expect("the report is acknowledged");
+        self.say("state", state).await;
+    }
+
+    /// Says something, and waits until the server has it safe.
+    pub async fn say(&mut self, leaf: &str, json: Json) {
+        self.publish(leaf, json.to_string().as_bytes()).await;
+        soon(self.acks.recv()).await.expect("it is acknowledged");
     }
 
     pub async fn publish(&self, leaf: &str, payload: &[u8]) {

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -214,4 +215,41 @@ async fn a_kill_minus_nine_loses_nothing_that_had_settled() {
     times.sort_unstable();
     assert!(times.len() >= 10_000);
     assert!(times.iter().copied().eq(0..i64::try_from(times.len()).unwrap()), "no gap, no double");
+}
+
+#[tokio::test]
+async fn who_waits_is_told_when_all_that_was_recorded_before_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (stats, _process) = house(dir.path(), StatsConfig::default()).await;
+    for round in 0..20 {
+        for t_ms in 0..100 {
+            stats.record(reading(7, NOON_MS + round * 100 + t_ms));
+        }
+        let (told, hears) = oneshot::channel();
+        let kept = stats.clone();
+        stats.when_kept(move || told.send(kept.totals().readings).unwrap());
+        let readings = timeout(SOON, hears).await.unwrap().unwrap();
+        assert_eq!(readings, u64::try_from((round + 1) * 100).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_is_dropped_or_for_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = StatsConfig { queue_readings_max: 2, ..StatsConfig::default() };
+    let stats = StatsHandle::with_clock(dir.path().to_owned(), config, clock());
+    let called = Arc::new(AtomicU64::new(0));
+    let call = || {
+        let called = called.clone();
+        move || {
+            called.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    stats.when_kept(call());
+    assert_eq!(called.load(Ordering::Relaxed), 1, "nothing was recorded");
+    for t_ms in 0..3 {
+        stats.record(reading(7, NOON_MS + t_ms));
+    }
+    stats.when_kept(call());
+    assert_eq!(called.load(Ordering::Relaxed), 2, "the queue is full");
 }
