@@ -1,7 +1,7 @@
 // A real server on a store of its own, a browser, and short words for what a person does.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,13 @@ export class House {
   #data = mkdtempSync(join(tmpdir(), 'hearth-page-'));
   #users = 0;
   #devices = [];
+
+  /** Lays a kind's file where the server looks for them. */
+  kind(name, toml) {
+    mkdirSync(join(this.#data, 'kinds'), { recursive: true });
+    writeFileSync(join(this.#data, 'kinds', `${name}.toml`), toml);
+    return this;
+  }
 
   /** Starts on free ports; a second start uses the first one's, as a restarted server does. */
   async start() {
