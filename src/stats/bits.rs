@@ -78,8 +78,17 @@ impl<'a> BitReader<'a> {
         Self { rest: bytes, window: 0, window_bits: 0 }
     }
 
-    /// Fills the window to at least 56 bits.
+    /// Fills the window to at least 56 bits; fewer than 64 are in it.
     fn fill(&mut self) {
+        // Eight bytes at a time. Of the last of them a part is in the window and not counted: it is
+        // laid there once more with the next.
+        if let Some(word) = self.rest.first_chunk() {
+            self.window |= u64::from_be_bytes(*word) >> self.window_bits;
+            let bytes = (63 - self.window_bits) / 8;
+            self.rest = self.rest.get(bytes as usize..).unwrap_or_default();
+            self.window_bits += bytes * 8;
+            return;
+        }
         while self.window_bits <= 56 {
             let byte = match self.rest.split_first() {
                 Some((byte, rest)) => {

@@ -25,7 +25,8 @@ pub(super) fn unscale_sum(scaled: i128, digits: u8) -> f64 {
 }
 
 fn power(digits: u8) -> f64 {
-    10_f64.powi(i32::from(digits.min(DIGITS_MAX)))
+    const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+    POWERS.get(usize::from(digits)).copied().unwrap_or(1e9)
 }
 
 #[cfg(test)]

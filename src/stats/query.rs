@@ -1,6 +1,6 @@
 //! Answering: which tier and step serve a question, and how parts become one answer. Pure.
 
-use super::chunk;
+use super::chunk::{self, Head};
 use super::decimal::{unscale, unscale_sum};
 use super::rollup::{self, Summary, bucket_start};
 use super::segment::Tier;
@@ -102,6 +102,8 @@ pub(super) struct Answer {
     from_ms: i64,
     to_ms: i64,
     points: Vec<Point>,
+    /// They came in the order of their times, no two at one.
+    in_order: bool,
     /// Readings have been folded into buckets, or always were.
     folding: bool,
     parts: Vec<Part>,
@@ -124,7 +126,8 @@ impl Answer {
     pub(super) const fn new(plan: Plan, from_ms: i64, to_ms: i64) -> Self {
         let folding = plan.points_max == 0;
         let points = Vec::new();
-        Self { plan, from_ms, to_ms, points, folding, parts: Vec::new(), too_many: false }
+        let parts = Vec::new();
+        Self { plan, from_ms, to_ms, points, in_order: true, folding, parts, too_many: false }
     }
 
     /// The times the answer needs: buckets at the edges are whole.
@@ -141,13 +144,12 @@ impl Answer {
     /// Adds a chunk of readings.
     pub(super) fn readings(&mut self, bytes: &[u8]) {
         let (from_ms, to_ms) = self.span();
-        if !chunk::head(bytes).is_some_and(|head| head.overlaps(from_ms, to_ms)) || self.too_many {
-            return;
-        }
+        let head = chunk::head(bytes).filter(|head| head.overlaps(from_ms, to_ms));
+        let Some(Head { digits, count, .. }) = head.filter(|_| !self.too_many) else { return };
         let start = self.points.len();
         let (points, mut in_order) = (&mut self.points, true);
-        let mut before_ms = i64::MIN;
-        let digits = chunk::head(bytes).map_or(0, |head| head.digits);
+        let mut before_ms = points.last().map_or(i64::MIN, |point| point.t_ms);
+        points.reserve(count as usize);
         chunk::decode(bytes, |sample| {
             if (from_ms..to_ms).contains(&sample.t_ms) {
                 in_order &= sample.t_ms > before_ms;
@@ -157,6 +159,7 @@ impl Answer {
         });
         if !in_order && let Some(unordered) = points.get_mut(start..) {
             unordered.sort_by_key(|point| point.t_ms);
+            self.in_order = false;
         }
         if self.folding {
             self.fold();
@@ -201,9 +204,13 @@ impl Answer {
             return Err(StatsError::TooMany { points_max: POINTS_MAX });
         }
         if !self.folding {
-            self.points.retain(|point| (self.from_ms..self.to_ms).contains(&point.t_ms));
-            self.points.sort_by_key(|point| point.t_ms);
-            dedup(&mut self.points);
+            if self.span() != (self.from_ms, self.to_ms) {
+                self.points.retain(|point| (self.from_ms..self.to_ms).contains(&point.t_ms));
+            }
+            if !self.in_order {
+                self.points.sort_by_key(|point| point.t_ms);
+                dedup(&mut self.points);
+            }
             return Ok(History::Points(self.points));
         }
         self.fold();
