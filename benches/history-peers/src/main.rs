@@ -1,5 +1,5 @@
 //! The data set of `benches/history.rs` in SQLite: one row a reading, WAL, and the indexes that
-//! the questions need. `cargo run --release` in this folder.
+//! the questions need. `cargo run --release [-- NAME...]` in this folder.
 #![allow(clippy::unwrap_used, clippy::pedantic, clippy::print_stdout, reason = "a bench")]
 
 #[path = "../../history/town.rs"]
@@ -159,7 +159,11 @@ fn ask(db: &Connection, name: &str, sql: &str, from_ms: i64, to_ms: i64) {
 
 fn main() {
     println!("SQLite {}, WAL, NORMAL, one row a reading", rusqlite::version());
-    town();
-    day();
-    year();
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let all: [(&str, fn()); 3] = [("town", town), ("day", day), ("year", year)];
+    for (name, run) in all {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            run();
+        }
+    }
 }
