@@ -35,6 +35,7 @@ async function traced(page) {
 /** Sleeps and wakes; answers how long it took until what a lamp said meanwhile was painted. */
 async function woken(page, person, lamp, level) {
   await until(live(page), 'live');
+  await page.waitForTimeout(1_500); // it has heard something by the clock that is not put forward
   await page.evaluate(() => {
     window.sockets.at(-1).deaf = true;
   });
