@@ -78,6 +78,12 @@ pub fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix(SHARED_PREFIX)?.split_once(SEPARATOR)
 }
 
+/// The filter of a subscription, without the group that may share it.
+#[must_use]
+pub fn plain(filter: &str) -> &str {
+    shared(filter).map_or(filter, |(_, plain)| plain)
+}
+
 /// How many levels a topic or filter has.
 #[must_use]
 pub fn levels(topic: &str) -> usize {
@@ -99,7 +105,7 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     for level in filter.split(SEPARATOR) {
         match (level, names.next()) {
             ("#", _) => return true,
-            ("+", Some(_)) => {}
+            ("+", Some(name)) if name != "#" => {} // no topic has such a level: see `covers`
             (_, Some(name)) if name == level => {}
             (_, _) => return false,
         }
@@ -108,21 +114,8 @@ pub fn matches(filter: &str, topic: &str) -> bool {
 }
 
 /// Whether the valid plain `filter` takes every topic that the valid filter `narrower` takes, which
-/// may be shared.
+/// may be shared: each of its levels is a name, or a wildcard that `filter` has there too.
 #[must_use]
 pub fn covers(filter: &str, narrower: &str) -> bool {
-    let narrower = shared(narrower).map_or(narrower, |(_, plain)| plain);
-    if narrower.starts_with('$') && filter.starts_with(['+', '#']) {
-        return false;
-    }
-    let mut levels = narrower.split(SEPARATOR);
-    for level in filter.split(SEPARATOR) {
-        match (level, levels.next()) {
-            ("#", _) => return true,
-            ("+", Some(other)) if other != "#" => {}
-            (_, Some(other)) if other == level => {}
-            (_, _) => return false,
-        }
-    }
-    levels.next().is_none()
+    matches(filter, plain(narrower))
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use crate::codec::topic::{SHARED_PREFIX, shared};
+use crate::codec::topic::{SHARED_PREFIX, plain};
 use crate::codec::{QoS, ReasonCode, RetainHandling, Subscribe, Subscription, Unsubscribe};
 use crate::device::LinkId;
 use crate::model::DeviceId;
@@ -22,10 +22,6 @@ pub(super) fn device_topic(device: DeviceId, leaf: &str) -> String {
 /// Whether the filter, shared or not, may take a device's topic.
 pub(super) fn hears_devices(filter: &str) -> bool {
     matches!(plain(filter).split('/').next(), Some(DEVICES | "+" | "#"))
-}
-
-fn plain(filter: &str) -> &str {
-    shared(filter).map_or(filter, |(_, plain)| plain)
 }
 
 impl SpaceState {
