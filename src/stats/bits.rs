@@ -10,6 +10,10 @@
 const ESCAPE: u32 = 12;
 /// The running mean is kept in sixteenths and forgets a sixteenth at every number.
 const MEAN_SHIFT: u32 = 4;
+/// The most low bits, to keep a code within a word.
+const ORDER_MAX: u32 = 44;
+/// The mean learns no number larger than this; one that isn't escaped is below it anyhow.
+const LEARNT_MAX: u64 = 1 << 48;
 /// How an open stream grows: small steps, for there are hundreds of thousands of them.
 const GROWTH_BYTES: usize = 64;
 
@@ -65,7 +69,7 @@ impl BitWriter {
 
 /// A stream of bits being read. Past its end it reads zeros: who reads knows how many numbers
 /// there are, and a checksum has said that they are all there.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct BitReader<'a> {
     rest: &'a [u8],
     /// The next bits, left-aligned.
@@ -78,7 +82,10 @@ impl<'a> BitReader<'a> {
         Self { rest: bytes, window: 0, window_bits: 0 }
     }
 
-    /// Fills the window to at least 56 bits; fewer than 64 are in it.
+    /// Fills the window to at least 56 bits; fewer than 64 are in it. Always, rather than when it
+    /// runs dry: that is a branch which no processor foresees.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a fifth of a day's question")]
     fn fill(&mut self) {
         // Eight bytes at a time. Of the last of them a part is in the window and not counted: it is
         // laid there once more with the next.
@@ -89,6 +96,12 @@ impl<'a> BitReader<'a> {
             self.window_bits += bytes * 8;
             return;
         }
+        *self = self.filled_at_the_end();
+    }
+
+    /// The same where fewer than eight bytes are left.
+    #[cold]
+    fn filled_at_the_end(mut self) -> Self {
         while self.window_bits <= 56 {
             let byte = match self.rest.split_first() {
                 Some((byte, rest)) => {
@@ -100,6 +113,7 @@ impl<'a> BitReader<'a> {
             self.window |= u64::from(byte) << (56 - self.window_bits);
             self.window_bits += 8;
         }
+        self
     }
 
     /// Takes `width` bits, at most 48.
@@ -140,8 +154,22 @@ impl Rice {
     }
 
     /// Reads what [`Self::put_signed`] wrote.
+    #[inline]
     pub(super) fn take_signed(&mut self, from: &mut BitReader<'_>) -> i64 {
         unzigzag(self.take(from))
+    }
+
+    /// Reads a number from each of two columns, as they were written in turn.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a fifth of a day's question")]
+    pub(super) fn take_signed_pair(
+        one: &mut Self,
+        other: &mut Self,
+        from: &mut BitReader<'_>,
+    ) -> (i64, i64) {
+        from.fill();
+        let first = one.take_filled(from);
+        (unzigzag(first), unzigzag(other.take_filled(from)))
     }
 
     /// Writes a number.
@@ -159,11 +187,40 @@ impl Rice {
             out.put(number >> low, width - low);
             out.put(number & ((1 << low) - 1), low);
         }
-        self.learn(number);
+        self.learn(number.min(LEARNT_MAX));
     }
 
     /// Reads what [`Self::put`] wrote.
+    #[inline]
     pub(super) fn take(&mut self, from: &mut BitReader<'_>) -> u64 {
+        from.fill();
+        self.take_filled(from)
+    }
+
+    /// The same from a window that is full, but for a code or two.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a fifth of a day's question")]
+    fn take_filled(&mut self, from: &mut BitReader<'_>) -> u64 {
+        let (order, high) = (self.mean_log(), from.window.leading_ones());
+        let width = high + 1 + order;
+        if high >= ESCAPE || order > ORDER_MAX || width > from.window_bits {
+            // By value, so that all of it may stay in registers here.
+            let number;
+            (number, *self, *from) = self.take_long(*from);
+            return number;
+        }
+        let rest = from.window << (high + 1);
+        // Two shifts, because a shift by 64 isn't one.
+        let number = (u64::from(high) << order) | ((rest >> 1) >> (63 - order));
+        from.window = rest << order;
+        from.window_bits -= width;
+        self.learn(number);
+        number
+    }
+
+    /// The same for what is too long for the window, or for a code.
+    #[cold]
+    fn take_long(mut self, mut from: BitReader<'_>) -> (u64, Self, BitReader<'_>) {
         let order = self.order();
         let high = from.take_unary();
         let number = if high < ESCAPE {
@@ -174,18 +231,22 @@ impl Rice {
             let top = from.take(width - low);
             (top << low) | from.take(low)
         };
-        self.learn(number);
-        number
+        self.learn(number.min(LEARNT_MAX));
+        (number, self, from)
     }
 
-    /// The number of low bits: the logarithm of the mean. At most 44, to keep a code within a word.
+    /// The number of low bits.
     fn order(self) -> u32 {
-        (self.mean >> MEAN_SHIFT).checked_ilog2().unwrap_or(0).min(44)
+        self.mean_log().min(ORDER_MAX)
+    }
+
+    fn mean_log(self) -> u32 {
+        ((self.mean >> MEAN_SHIFT) | 1).ilog2()
     }
 
     /// A single wild number (a gap, a sensor's hiccup) may at most double the mean.
     fn learn(&mut self, number: u64) {
-        let bounded = number.min(self.mean + (1 << MEAN_SHIFT)).min(1 << 48);
+        let bounded = number.min(self.mean + (1 << MEAN_SHIFT));
         self.mean = self.mean - (self.mean >> MEAN_SHIFT) + bounded;
     }
 }

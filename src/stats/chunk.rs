@@ -11,6 +11,8 @@ use super::varint::{self, Cursor};
 
 /// A chunk is full at this many readings: small enough to skip when only a part is wanted.
 pub(super) const READINGS_MAX: u32 = 4_096;
+/// Readings decoded at a time: few enough for the processor's nearest cache.
+const BLOCK: usize = 256;
 
 /// One reading, its value in units of 10^-digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,11 @@ impl Head {
         })
     }
 
+    /// Whether all of it lies in `from_ms..to_ms`.
+    pub(super) const fn is_within(&self, from_ms: i64, to_ms: i64) -> bool {
+        self.earliest_ms >= from_ms && self.latest_ms < to_ms
+    }
+
     /// Whether any of it may lie in `from_ms..to_ms`.
     pub(super) const fn overlaps(&self, from_ms: i64, to_ms: i64) -> bool {
         self.earliest_ms < to_ms && self.latest_ms >= from_ms
@@ -80,11 +87,20 @@ impl Track {
         self.last = sample;
     }
 
-    fn take(&mut self, from: &mut BitReader<'_>) -> Sample {
-        self.step_ms = self.step_ms.wrapping_add(self.times.take_signed(from));
-        let scaled = self.last.scaled.wrapping_add(self.values.take_signed(from));
-        self.last = Sample { t_ms: self.last.t_ms.wrapping_add(self.step_ms), scaled };
-        self.last
+    /// Reads the next samples, as many as there is room for.
+    fn take(&mut self, from: &mut BitReader<'_>, into: &mut [Sample]) {
+        // A copy, so that all of it may stay in registers.
+        let Self { mut last, mut step_ms, mut times, mut values } = *self;
+        let mut bits = *from;
+        for sample in into {
+            let (step, scaled) = Rice::take_signed_pair(&mut times, &mut values, &mut bits);
+            step_ms = step_ms.wrapping_add(step);
+            last.t_ms = last.t_ms.wrapping_add(step_ms);
+            last.scaled = last.scaled.wrapping_add(scaled);
+            *sample = last;
+        }
+        *self = Self { last, step_ms, times, values };
+        *from = bits;
     }
 }
 
@@ -141,19 +157,24 @@ pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     Head::take(&mut Cursor(bytes))
 }
 
-/// Reads an encoded chunk; `None` if it is damaged. `sink` gets the readings in order of arrival.
-pub(super) fn decode(bytes: &[u8], mut sink: impl FnMut(Sample)) -> Option<Head> {
+/// Reads an encoded chunk; `None` if it is damaged. `sink` gets the readings in order of arrival,
+/// [`BLOCK`] at a time.
+pub(super) fn decode(bytes: &[u8], mut sink: impl FnMut(&[Sample])) -> Option<Head> {
     let mut cursor = Cursor(bytes);
     let head = Head::take(&mut cursor)?;
     let first = Sample { t_ms: head.first_ms, scaled: cursor.signed()? };
     if head.count == 0 || head.count > READINGS_MAX {
         return None;
     }
-    let mut track = Track::new(first);
-    let mut bits = BitReader::new(cursor.0);
-    sink(first);
-    for _ in 1..head.count {
-        sink(track.take(&mut bits));
+    sink(&[first]);
+    let (mut track, mut bits) = (Track::new(first), BitReader::new(cursor.0));
+    let mut block = [first; BLOCK];
+    let mut left = usize::try_from(head.count).ok()? - 1;
+    while left > 0 {
+        let some = block.get_mut(..left.min(BLOCK))?;
+        track.take(&mut bits, some);
+        sink(some);
+        left -= some.len();
     }
     Some(head)
 }
@@ -172,7 +193,7 @@ mod tests {
         }
         let bytes = chunk.encoded();
         let mut back = Vec::new();
-        let head = decode(&bytes, |sample| back.push(sample)).unwrap();
+        let head = decode(&bytes, |samples| back.extend_from_slice(samples)).unwrap();
         assert_eq!(back, samples);
         assert_eq!(head.digits, digits);
         assert_eq!(head.earliest_ms, samples.iter().map(|sample| sample.t_ms).min().unwrap());

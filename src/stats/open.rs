@@ -246,7 +246,8 @@ mod tests {
     fn times(open: &OpenChunks, device: u64, property: &str) -> Vec<i64> {
         let mut times = Vec::new();
         for bytes in open.chunks(device, property) {
-            chunk::decode(&bytes, |sample| times.push(sample.t_ms)).unwrap();
+            chunk::decode(&bytes, |some| times.extend(some.iter().map(|sample| sample.t_ms)))
+                .unwrap();
         }
         times
     }

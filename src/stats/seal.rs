@@ -187,12 +187,10 @@ pub(super) fn seal_day<'a>(
         let keeps = Retention::of(retention, series.retention);
         samples.clear();
         for (index, bytes) in chunks.iter().enumerate() {
-            let mut digits = 0;
-            let start = samples.len();
-            if let Some(head) = chunk::decode(bytes, |sample| samples.push((0, sample))) {
-                digits = head.digits;
-            }
-            samples.iter_mut().skip(start).for_each(|(of, _)| *of = digits);
+            let digits = chunk::head(bytes).map_or(0, |head| head.digits);
+            chunk::decode(bytes, |some| {
+                samples.extend(some.iter().map(|sample| (digits, *sample)));
+            });
             if samples.len() >= SORTED_READINGS_MAX || index + 1 == chunks.len() {
                 seal_series(&series, &mut samples, keeps, &mut draft)?;
                 samples.clear();
