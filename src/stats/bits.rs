@@ -10,10 +10,6 @@
 const ESCAPE: u32 = 12;
 /// The running mean is kept in sixteenths and forgets a sixteenth at every number.
 const MEAN_SHIFT: u32 = 4;
-/// The most low bits, to keep a code within a word.
-const ORDER_MAX: u32 = 44;
-/// The mean learns no number larger than this; one that isn't escaped is below it anyhow.
-const LEARNT_MAX: u64 = 1 << 48;
 /// How an open stream grows: small steps, for there are hundreds of thousands of them.
 const GROWTH_BYTES: usize = 64;
 
@@ -187,7 +183,7 @@ impl Rice {
             out.put(number >> low, width - low);
             out.put(number & ((1 << low) - 1), low);
         }
-        self.learn(number.min(LEARNT_MAX));
+        self.learn(number);
     }
 
     /// Reads what [`Self::put`] wrote.
@@ -201,9 +197,9 @@ impl Rice {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a day of readings takes a fifth longer without")]
     fn take_filled(&mut self, from: &mut BitReader<'_>) -> u64 {
-        let (order, high) = (self.mean_log(), from.window.leading_ones());
+        let (order, high) = (self.order(), from.window.leading_ones());
         let width = high + 1 + order;
-        if high >= ESCAPE || order > ORDER_MAX || width > from.window_bits {
+        if high >= ESCAPE || width > from.window_bits {
             // By value, so that all of it may stay in registers here.
             let number;
             (number, *self, *from) = self.take_long(*from);
@@ -231,22 +227,18 @@ impl Rice {
             let top = from.take(width - low);
             (top << low) | from.take(low)
         };
-        self.learn(number.min(LEARNT_MAX));
+        self.learn(number);
         (number, self, from)
     }
 
-    /// The number of low bits.
+    /// The number of low bits: the logarithm of the mean. At most 44, to keep a code within a word.
     fn order(self) -> u32 {
-        self.mean_log().min(ORDER_MAX)
-    }
-
-    fn mean_log(self) -> u32 {
-        ((self.mean >> MEAN_SHIFT) | 1).ilog2()
+        ((self.mean >> MEAN_SHIFT) | 1).ilog2().min(44)
     }
 
     /// A single wild number (a gap, a sensor's hiccup) may at most double the mean.
     fn learn(&mut self, number: u64) {
-        let bounded = number.min(self.mean + (1 << MEAN_SHIFT));
+        let bounded = number.min(self.mean + (1 << MEAN_SHIFT)).min(1 << 48);
         self.mean = self.mean - (self.mean >> MEAN_SHIFT) + bounded;
     }
 }

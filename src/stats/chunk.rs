@@ -53,11 +53,6 @@ impl Head {
         })
     }
 
-    /// Whether all of it lies in `from_ms..to_ms`.
-    pub(super) const fn is_within(&self, from_ms: i64, to_ms: i64) -> bool {
-        self.earliest_ms >= from_ms && self.latest_ms < to_ms
-    }
-
     /// Whether any of it may lie in `from_ms..to_ms`.
     pub(super) const fn overlaps(&self, from_ms: i64, to_ms: i64) -> bool {
         self.earliest_ms < to_ms && self.latest_ms >= from_ms

@@ -1,6 +1,6 @@
 //! Answering: which tier and step serve a question, and how parts become one answer. Pure.
 
-use super::chunk::{self, Head, Sample};
+use super::chunk::{self, Head};
 use super::decimal::{unscale, unscale_sum};
 use super::rollup::{self, Summary, bucket_start};
 use super::segment::Tier;
@@ -145,31 +145,24 @@ impl Answer {
     pub(super) fn readings(&mut self, bytes: &[u8]) {
         let (from_ms, to_ms) = self.span();
         let head = chunk::head(bytes).filter(|head| head.overlaps(from_ms, to_ms));
-        let Some(head @ Head { digits, count, .. }) = head.filter(|_| !self.too_many) else {
+        let Some(Head { digits, count, .. }) = head.filter(|_| !self.too_many) else {
             return;
         };
         let start = self.points.len();
-        let (points, mut in_order) = (&mut self.points, true);
-        let mut before_ms = points.last().map_or(i64::MIN, |point| point.t_ms);
+        let points = &mut self.points;
         points.reserve(count as usize);
-        let span = from_ms..to_ms;
         chunk::decode(bytes, |samples| {
-            let known = points.len();
-            let point = |sample: &Sample| Point {
-                t_ms: sample.t_ms,
-                value: unscale(sample.scaled, digits),
-            };
-            if head.is_within(from_ms, to_ms) {
-                points.extend(samples.iter().map(point));
-            } else {
-                let wanted = samples.iter().filter(|sample| span.contains(&sample.t_ms));
-                points.extend(wanted.map(point));
-            }
-            for point in points.iter().skip(known) {
-                in_order &= point.t_ms > before_ms;
-                before_ms = point.t_ms;
-            }
+            let wanted = samples.iter().filter(|sample| (from_ms..to_ms).contains(&sample.t_ms));
+            points.extend(
+                wanted.map(|sample| Point {
+                    t_ms: sample.t_ms,
+                    value: unscale(sample.scaled, digits),
+                }),
+            );
         });
+        // Beginning with the last one that was there before.
+        let joined = points.get(start.saturating_sub(1)..).unwrap_or_default();
+        let in_order = joined.is_sorted_by(|a, b| a.t_ms < b.t_ms);
         if !in_order && let Some(unordered) = points.get_mut(start..) {
             unordered.sort_by_key(|point| point.t_ms);
             self.in_order = false;
