@@ -5,7 +5,7 @@
 //! or the day is over, it becomes an immutable file; at the end of the day the files become one,
 //! with roll-ups to minutes and hours. What is too old goes by the file.
 //!
-//! From below: [`bits`], [`varint`], [`decimal`] are numbers; [`chunk`], [`rollup`] series;
+//! From below: [`varint`], [`decimal`], [`rows`] are numbers; [`chunk`], [`rollup`] series;
 //! [`segment`], [`wal`], [`folder`] files; [`open`], [`seal`], [`query`] what is done with them;
 //! [`engine`] holds them together, [`writer`] and [`actor`] run it, [`handle`] is its door;
 //! [`svg`] and [`csv`] show it, [`energy`] adds it up, [`totals`] counts it.
@@ -13,7 +13,6 @@
 //! **Invariant:** nothing here is shared with control: no queue, no lock, no file.
 
 mod actor;
-mod bits;
 mod chunk;
 mod classes;
 pub mod csv;
@@ -27,6 +26,7 @@ mod import;
 mod open;
 mod query;
 mod rollup;
+mod rows;
 mod seal;
 mod segment;
 mod stopped;

@@ -1,18 +1,24 @@
 //! Chunks: the readings of one series in a few bits each.
 //!
 //! Times are kept as the difference of two differences, values as the difference to the one
-//! before, both in adaptive Rice code ([`super::bits`]). An open chunk can be read at any moment.
+//! before, as [`rows`](super::rows) of two. An open chunk can be read at any moment.
 //!
-//! Layout: digits (1 byte), count, first time, time before the first (when readings came out of
-//! order), time after it, first value (varints); then the bits of the other readings.
+//! Layout: how its rows are coded and the digits (1 byte), count, first time, time before the first
+//! (when readings came out of order), time after it, first value (varints); then the rows of the
+//! other readings.
 
-use super::bits::{BitReader, BitWriter, Rice};
-use super::varint::{self, Cursor};
+use super::rows::{Code, RowReader, RowWriter};
+use super::varint::{self, Cursor, unzigzag, zigzag};
 
 /// A chunk is full at this many readings: small enough to skip when only a part is wanted.
 pub(super) const READINGS_MAX: u32 = 4_096;
 /// Readings decoded at a time: few enough for the processor's nearest cache.
 const BLOCK: usize = 256;
+
+/// Stands with the digits, which are fewer than 16, and says [`Code::Grouped`].
+const GROUPED: u8 = 0x10;
+/// From here on the first byte says a code that is not known yet.
+const UNKNOWN: u8 = 0x20;
 
 /// One reading, its value in units of 10^-digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +30,7 @@ pub(super) struct Sample {
 /// What can be told about a chunk without decoding it. Also of chunks of buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
+    pub(super) code: Code,
     pub(super) digits: u8,
     pub(super) count: u32,
     pub(super) first_ms: i64,
@@ -33,7 +40,11 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        out.push(self.digits);
+        let code = match self.code {
+            Code::First => 0,
+            Code::Grouped => GROUPED,
+        };
+        out.push(code | self.digits);
         varint::put(u64::from(self.count), out);
         varint::put_signed(self.first_ms, out);
         varint::put(self.first_ms.abs_diff(self.earliest_ms), out);
@@ -41,10 +52,15 @@ impl Head {
     }
 
     pub(super) fn take(from: &mut Cursor<'_>) -> Option<Self> {
-        let digits = from.byte()?;
+        let (code, digits) = match from.byte()? {
+            digits @ ..GROUPED => (Code::First, digits),
+            byte @ GROUPED..UNKNOWN => (Code::Grouped, byte - GROUPED),
+            UNKNOWN.. => return None,
+        };
         let count = from.small()?;
         let first_ms = from.signed()?;
         Some(Self {
+            code,
             digits,
             count,
             first_ms,
@@ -59,43 +75,32 @@ impl Head {
     }
 }
 
-/// Where a series stands: what both sides need to know to code the next reading.
+/// Where a series stands: what both sides need to know to make a row of the next reading.
 #[derive(Debug, Clone, Copy)]
 struct Track {
     last: Sample,
     step_ms: i64,
-    times: Rice,
-    values: Rice,
 }
 
+// Wrapping arithmetic throughout: it is exact both ways for any input.
 impl Track {
-    fn new(first: Sample) -> Self {
-        Self { last: first, step_ms: 0, times: Rice::default(), values: Rice::default() }
+    const fn new(first: Sample) -> Self {
+        Self { last: first, step_ms: 0 }
     }
 
-    // Wrapping arithmetic throughout: it is exact both ways for any input.
-    fn put(&mut self, sample: Sample, out: &mut BitWriter) {
-        let step_ms = sample.t_ms.wrapping_sub(self.last.t_ms);
-        self.times.put_signed(step_ms.wrapping_sub(self.step_ms), out);
-        self.values.put_signed(sample.scaled.wrapping_sub(self.last.scaled), out);
-        self.step_ms = step_ms;
-        self.last = sample;
+    fn row(&mut self, next: Sample) -> [u64; 2] {
+        let step_ms = next.t_ms.wrapping_sub(self.last.t_ms);
+        let change = next.scaled.wrapping_sub(self.last.scaled);
+        let row = [zigzag(step_ms.wrapping_sub(self.step_ms)), zigzag(change)];
+        *self = Self { last: next, step_ms };
+        row
     }
 
-    /// Reads the next samples, as many as there is room for.
-    fn take(&mut self, from: &mut BitReader<'_>, into: &mut [Sample]) {
-        // A copy, so that all of it may stay in registers.
-        let Self { mut last, mut step_ms, mut times, mut values } = *self;
-        let mut bits = *from;
-        for sample in into {
-            let (step, scaled) = Rice::take_signed_pair(&mut times, &mut values, &mut bits);
-            step_ms = step_ms.wrapping_add(step);
-            last.t_ms = last.t_ms.wrapping_add(step_ms);
-            last.scaled = last.scaled.wrapping_add(scaled);
-            *sample = last;
-        }
-        *self = Self { last, step_ms, times, values };
-        *from = bits;
+    fn sample(&mut self, [step, change]: [u64; 2]) -> Sample {
+        self.step_ms = self.step_ms.wrapping_add(unzigzag(step));
+        self.last.t_ms = self.last.t_ms.wrapping_add(self.step_ms);
+        self.last.scaled = self.last.scaled.wrapping_add(unzigzag(change));
+        self.last
     }
 }
 
@@ -105,24 +110,25 @@ pub(super) struct OpenChunk {
     head: Head,
     first_scaled: i64,
     track: Track,
-    bits: BitWriter,
+    rows: RowWriter<2>,
 }
 
 impl OpenChunk {
     /// A chunk with its first reading.
     pub(super) fn new(digits: u8, first: Sample) -> Self {
-        let t_ms = first.t_ms;
+        let Sample { t_ms, scaled } = first;
+        let (code, count) = (Code::Grouped, 1);
         Self {
-            head: Head { digits, count: 1, first_ms: t_ms, earliest_ms: t_ms, latest_ms: t_ms },
-            first_scaled: first.scaled,
+            head: Head { code, digits, count, first_ms: t_ms, earliest_ms: t_ms, latest_ms: t_ms },
+            first_scaled: scaled,
             track: Track::new(first),
-            bits: BitWriter::default(),
+            rows: RowWriter::new(),
         }
     }
 
     /// Takes a reading, in any order of time.
     pub(super) fn push(&mut self, sample: Sample) {
-        self.track.put(sample, &mut self.bits);
+        self.rows.put(self.track.row(sample));
         self.head.count += 1;
         self.head.earliest_ms = self.head.earliest_ms.min(sample.t_ms);
         self.head.latest_ms = self.head.latest_ms.max(sample.t_ms);
@@ -134,16 +140,16 @@ impl OpenChunk {
 
     /// The chunk as it goes to disk; it may go on taking readings.
     pub(super) fn encoded(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.bits.capacity() + 32);
+        let mut out = Vec::with_capacity(self.rows.heap_bytes() + 32);
         self.head.put(&mut out);
         varint::put_signed(self.first_scaled, &mut out);
-        self.bits.copy_to(&mut out);
+        self.rows.copy_to(&mut out);
         out
     }
 
     /// Bytes held in memory beyond the struct itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.bits.capacity()
+        self.rows.heap_bytes()
     }
 }
 
@@ -162,16 +168,30 @@ pub(super) fn decode(bytes: &[u8], mut sink: impl FnMut(&[Sample])) -> Option<He
         return None;
     }
     sink(&[first]);
-    let (mut track, mut bits) = (Track::new(first), BitReader::new(cursor.0));
+    let (mut track, mut rows) = (Track::new(first), RowReader::new(head.code, cursor.0));
     let mut block = [first; BLOCK];
     let mut left = usize::try_from(head.count).ok()? - 1;
     while left > 0 {
         let some = block.get_mut(..left.min(BLOCK))?;
-        track.take(&mut bits, some);
+        rows.fill(some, |row| track.sample(row));
         sink(some);
         left -= some.len();
     }
     Some(head)
+}
+
+/// Readings that were put into files in the first code, see the tests of both kinds of chunks.
+#[cfg(test)]
+pub(super) fn readings_of_the_first_code() -> Vec<Sample> {
+    let usual = |i: i64| Sample {
+        t_ms: 1_795_392_000_000 + i * 10_000 + i * 7_919 % 20,
+        scaled: 2_150 + i * i * 37 % 23,
+    };
+    let mut samples: Vec<_> = (0..60).map(usual).collect();
+    samples[20].t_ms -= 3_600_000;
+    samples[40].scaled = -1_000_000_000;
+    samples[59].scaled = i64::MAX;
+    samples
 }
 
 #[cfg(test)]
@@ -210,6 +230,23 @@ mod tests {
         let samples: Vec<_> =
             times.iter().map(|t| Sample { t_ms: *t, scaled: -*t / 1_000 }).collect();
         check(0, &samples);
+    }
+
+    #[test]
+    fn chunks_of_the_first_code_are_still_read() {
+        let bytes = include_bytes!("rows/first/readings.chunk");
+        let mut back = Vec::new();
+        let head = decode(bytes, |samples| back.extend_from_slice(samples)).unwrap();
+        assert_eq!(back, readings_of_the_first_code());
+        assert_eq!((head.code, head.digits), (Code::First, 2));
+    }
+
+    #[test]
+    fn a_code_that_is_not_known_yet_is_damage() {
+        let mut bytes = OpenChunk::new(2, Sample { t_ms: 5, scaled: 7 }).encoded();
+        assert!(decode(&bytes, |_| ()).is_some());
+        bytes[0] = 0x22;
+        assert_eq!(decode(&bytes, |_| ()), None);
     }
 
     proptest! {

@@ -4,16 +4,18 @@
 //! one bucket merge when they are read: count, minimum, maximum and sum don't care for the order,
 //! and of two last values the one with the later time wins, to the second.
 //!
-//! A chunk of buckets is a chunk's head and the first minimum, then per bucket, in Rice code: the
-//! step of its start, the change of its count and of its minimum, and above the minimum: maximum,
+//! A chunk of buckets is a chunk's head and the first minimum, then a row per bucket: the step of
+//! its start, the change of its count and of its minimum, and above the minimum: maximum,
 //! sum of all readings, last value; the change of the last reading's second within the bucket.
 
-use super::bits::{BitReader, BitWriter, Rice};
 use super::chunk::{Head, Sample};
-use super::varint::{self, Cursor};
+use super::rows::{Code, RowReader, RowWriter};
+use super::varint::{self, Cursor, unzigzag, zigzag};
 
 /// A chunk of buckets holds this many at most.
 pub(super) const BUCKETS_MAX: usize = 4_096;
+/// Buckets decoded at a time: few enough for the processor's nearest cache.
+const BLOCK: usize = 64;
 
 /// What is known of the readings of one series in one stretch of time, in units of 10^-digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,22 +78,12 @@ pub(super) fn merged(parts: impl Iterator<Item = Summary>) -> Vec<Summary> {
     whole
 }
 
-#[derive(Default)]
-struct Columns {
-    start: Rice,
-    count: Rice,
-    min: Rice,
-    max: Rice,
-    sum: Rice,
-    last: Rice,
-    last_s: Rice,
-}
-
 /// A chunk of at most [`BUCKETS_MAX`] buckets of `width_ms`; `None` if there is none.
 pub(super) fn encode(buckets: &[Summary], digits: u8, width_ms: i64) -> Option<Vec<u8>> {
     let first = buckets.first()?;
     let starts = buckets.iter().map(|bucket| bucket.start_ms);
     let head = Head {
+        code: Code::Grouped,
         digits,
         count: u32::try_from(buckets.len()).ok()?,
         first_ms: first.start_ms,
@@ -101,23 +93,25 @@ pub(super) fn encode(buckets: &[Summary], digits: u8, width_ms: i64) -> Option<V
     let mut out = Vec::with_capacity(buckets.len() * 4 + 32);
     head.put(&mut out);
     varint::put_signed(first.min, &mut out);
-    let (mut columns, mut bits) = (Columns::default(), BitWriter::default());
+    let mut rows = RowWriter::new();
     let mut before = Before::first(first.start_ms / width_ms, first.min);
     for bucket in buckets {
         let index = bucket.start_ms / width_ms;
+        let count = i64::from(bucket.count);
         let floor = i128::from(bucket.count) * i128::from(bucket.min);
         let last_s = (bucket.last_ms - bucket.start_ms) / 1_000;
-        columns.start.put_signed(index - before.index, &mut bits);
-        columns.count.put_signed(i64::from(bucket.count) - before.count, &mut bits);
-        columns.min.put_signed(bucket.min.wrapping_sub(before.min), &mut bits);
-        columns.max.put(bucket.max.abs_diff(bucket.min), &mut bits);
-        columns.sum.put(u64::try_from(bucket.sum - floor).unwrap_or(u64::MAX), &mut bits);
-        columns.last.put(bucket.last.abs_diff(bucket.min), &mut bits);
-        columns.last_s.put_signed(last_s - before.last_s, &mut bits);
-        let count = i64::from(bucket.count);
+        rows.put([
+            zigzag(index - before.index),
+            zigzag(count - before.count),
+            zigzag(bucket.min.wrapping_sub(before.min)),
+            bucket.max.abs_diff(bucket.min),
+            u64::try_from(bucket.sum - floor).unwrap_or(u64::MAX),
+            bucket.last.abs_diff(bucket.min),
+            zigzag(last_s - before.last_s),
+        ]);
         before = Before { index: index + 1, count, min: bucket.min, last_s };
     }
-    bits.copy_to(&mut out);
+    rows.copy_to(&mut out);
     Some(out)
 }
 
@@ -133,6 +127,26 @@ impl Before {
     const fn first(index: i64, min: i64) -> Self {
         Self { index, count: 0, min, last_s: 0 }
     }
+
+    /// What a row says; `None` if that can't be.
+    fn bucket(&mut self, row: [u64; 7], width_ms: i64) -> Option<Summary> {
+        let [start, count, min, max, excess, last, last_s] = row;
+        let index = self.index.wrapping_add(unzigzag(start));
+        let count = self.count.wrapping_add(unzigzag(count));
+        let min = self.min.wrapping_add(unzigzag(min));
+        let last_s = self.last_s.wrapping_add(unzigzag(last_s));
+        *self = Self { index: index.wrapping_add(1), count, min, last_s };
+        let start_ms = index.checked_mul(width_ms)?;
+        Some(Summary {
+            start_ms,
+            count: u32::try_from(count).ok()?,
+            min,
+            max: min.checked_add_unsigned(max)?,
+            sum: i128::from(count) * i128::from(min) + i128::from(excess),
+            last: min.checked_add_unsigned(last)?,
+            last_ms: start_ms.checked_add(last_s.checked_mul(1_000)?)?,
+        })
+    }
 }
 
 /// Reads an encoded chunk of buckets of `width_ms`; `None` if it is damaged.
@@ -143,26 +157,16 @@ pub(super) fn decode(bytes: &[u8], width_ms: i64, mut sink: impl FnMut(Summary))
         return None;
     }
     let mut before = Before::first(head.first_ms / width_ms, cursor.signed()?);
-    let (mut columns, mut bits) = (Columns::default(), BitReader::new(cursor.0));
-    for _ in 0..head.count {
-        let index = before.index.wrapping_add(columns.start.take_signed(&mut bits));
-        let count = before.count.wrapping_add(columns.count.take_signed(&mut bits));
-        let min = before.min.wrapping_add(columns.min.take_signed(&mut bits));
-        let max = min.checked_add_unsigned(columns.max.take(&mut bits))?;
-        let excess = i128::from(columns.sum.take(&mut bits));
-        let last = min.checked_add_unsigned(columns.last.take(&mut bits))?;
-        let last_s = before.last_s.wrapping_add(columns.last_s.take_signed(&mut bits));
-        let start_ms = index.checked_mul(width_ms)?;
-        sink(Summary {
-            start_ms,
-            count: u32::try_from(count).ok()?,
-            min,
-            max,
-            sum: i128::from(count) * i128::from(min) + excess,
-            last,
-            last_ms: start_ms.checked_add(last_s.checked_mul(1_000)?)?,
-        });
-        before = Before { index: index.wrapping_add(1), count, min, last_s };
+    let mut rows = RowReader::new(head.code, cursor.0);
+    let mut block = [[0; 7]; BLOCK];
+    let mut left = usize::try_from(head.count).ok()?;
+    while left > 0 {
+        let some = block.get_mut(..left.min(BLOCK))?;
+        rows.fill(some, |row| row);
+        for row in &*some {
+            sink(before.bucket(*row, width_ms)?);
+        }
+        left -= some.len();
     }
     Some(head)
 }
@@ -172,6 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::stats::chunk::readings_of_the_first_code;
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -212,6 +217,21 @@ mod tests {
             .collect();
         let bytes = encode(&roll_up(&minutes, MINUTE_MS), 2, MINUTE_MS).unwrap().len();
         assert!(bytes < 1_440 * 3, "{bytes}");
+    }
+
+    #[test]
+    fn chunks_of_the_first_code_are_still_read() {
+        let bytes = include_bytes!("rows/first/buckets.chunk");
+        let mut back = Vec::new();
+        let head = decode(bytes, MINUTE_MS, |bucket| back.push(bucket)).unwrap();
+        let readings = readings_of_the_first_code();
+        let expected = roll_up(&readings[..readings.len() - 1], MINUTE_MS);
+        let seconds = |mut bucket: Summary| {
+            bucket.last_ms -= bucket.last_ms % 1_000;
+            bucket
+        };
+        assert_eq!(back, expected.into_iter().map(seconds).collect::<Vec<_>>());
+        assert_eq!((head.code, head.digits), (Code::First, 2));
     }
 
     proptest! {

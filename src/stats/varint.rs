@@ -1,6 +1,14 @@
 //! Whole numbers in as few bytes as they need (LEB128), and a cursor that reads them back.
 
-use super::bits::{unzigzag, zigzag};
+/// Maps small numbers of either sign to small numbers without one: 0, -1, 1, -2, …
+pub(super) const fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+/// The inverse of [`zigzag`].
+pub(super) const fn unzigzag(code: u64) -> i64 {
+    (code >> 1).cast_signed() ^ -((code & 1).cast_signed())
+}
 
 /// Appends a number: seven bits a byte, low ones first.
 pub(super) fn put(mut number: u64, out: &mut Vec<u8>) {
