@@ -7,7 +7,8 @@
 //!
 //! From below: [`varint`], [`decimal`], [`rows`] are numbers; [`chunk`], [`rollup`] series;
 //! [`segment`], [`wal`], [`folder`] files; [`open`], [`seal`], [`query`] what is done with them;
-//! [`engine`] holds them together, [`writer`] and [`actor`] run it, [`handle`] is its door;
+//! [`engine`] holds them together, [`writer`] and [`actor`] run it, [`handle`] is its door, a
+//! [`wish`] what one of its threads asks of another;
 //! [`svg`] and [`csv`] show it, [`energy`] adds it up, [`totals`] counts it.
 //!
 //! **Invariant:** nothing here is shared with control: no queue, no lock, no file.
@@ -34,6 +35,7 @@ pub mod svg;
 mod totals;
 mod varint;
 mod wal;
+mod wish;
 mod writer;
 
 use std::sync::Arc;

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use crate::supervision::thread;
 
 use super::handle::{House, StatsHandle};
-use super::writer::{self, Stop};
+use super::wish::Wish;
+use super::writer;
 
 /// How long a stop waits for the queue to be written and synced.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -32,14 +33,14 @@ struct Stats;
 
 /// Its threads, which end when it does.
 struct Threads {
-    stop: Arc<Stop>,
+    stop: Arc<Wish>,
     /// Closed when they have ended.
     ended: Option<oneshot::Receiver<()>>,
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.stop.wish();
+        self.stop.make();
     }
 }
 
@@ -66,7 +67,7 @@ impl Actor for Stats {
         me: ActorRef<StatsMsg>,
         house: Arc<House>,
     ) -> Result<Threads, ActorProcessingErr> {
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(Wish::default());
         let (until_end, ended) = oneshot::channel();
         let (asked, report) = (stop.clone(), Report { process: me, _until_end: until_end });
         thread("history", move || {
@@ -90,7 +91,7 @@ impl Actor for Stats {
         _: ActorRef<StatsMsg>,
         threads: &mut Threads,
     ) -> Result<(), ActorProcessingErr> {
-        threads.stop.wish();
+        threads.stop.make();
         if let Some(ended) = threads.ended.take()
             && timeout(FAREWELL, ended).await.is_err()
         {

@@ -16,6 +16,7 @@ use crate::observe::metrics;
 use super::classes::Classes;
 use super::engine::{Counters, Engine};
 use super::query;
+use super::wish::Wish;
 use super::{History, Query, Reading, Retention, StatsConfig, StatsError, Totals};
 
 /// Tells the server's time in Unix milliseconds.
@@ -29,8 +30,11 @@ pub(super) enum Entry {
     /// Keep this.
     Reading(Reading),
     /// All before this is kept: say so.
-    Kept(Box<dyn FnOnce() + Send>),
+    Kept(Then),
 }
+
+/// What to do when readings are kept: short, and never waiting.
+pub(super) type Then = Box<dyn FnOnce() + Send>;
 
 /// What the handle and the process behind it share.
 pub(super) struct House {
@@ -41,6 +45,8 @@ pub(super) struct House {
     clock: Clock,
     /// The receiving end: whoever writes holds it.
     queue: Mutex<Receiver<Entry>>,
+    /// Somebody waits for what is in the queue.
+    pub(super) hurry: Wish,
     /// Readings that came off the queue and are kept, refused or dropped.
     settled: AtomicU64,
     /// History can't be opened: nothing is kept.
@@ -109,6 +115,7 @@ impl StatsHandle {
             classes,
             clock,
             queue: Mutex::new(receiver),
+            hurry: Wish::default(),
             settled: AtomicU64::new(0),
             is_broken: AtomicBool::new(false),
             engine: RwLock::new(None),
@@ -123,8 +130,8 @@ impl StatsHandle {
     }
 
     /// Hands a reading over. Never waits: where the queue is full or the disk fails, the reading
-    /// is dropped and counted ([`Totals`]). A few milliseconds later it is with the operating
-    /// system, and `history_loss_s_max` seconds later on the disk.
+    /// is dropped and counted ([`Totals`]). Ten milliseconds later it is with the operating
+    /// system, sooner if somebody waits for it, and `history_loss_s_max` seconds later on the disk.
     pub fn record(&self, reading: Reading) {
         // Counted first: what is settled is never more than what was offered.
         Counters::add(&self.house.counters.offered, 1);
@@ -143,7 +150,7 @@ impl StatsHandle {
             return then();
         }
         let refused = match self.queue.try_send(Entry::Kept(Box::new(then))) {
-            Ok(()) => return,
+            Ok(()) => return self.house.hurry.make(),
             Err(TrySendError::Full(entry) | TrySendError::Disconnected(entry)) => entry,
         };
         if let Entry::Kept(then) = refused {
@@ -162,6 +169,7 @@ impl StatsHandle {
     pub async fn settle(&self) {
         let offered = self.house.counters.offered.load(Ordering::Acquire);
         while self.house.settled.load(Ordering::Acquire) < offered {
+            self.house.hurry.make();
             sleep(Duration::from_millis(2)).await;
         }
     }

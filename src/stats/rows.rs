@@ -155,11 +155,18 @@ mod tests {
 
     use super::*;
 
-    fn check<const N: usize>(rows: &[[u64; N]]) -> usize {
+    fn written<const N: usize>(rows: &[[u64; N]]) -> Vec<u8> {
         let mut writer = RowWriter::new();
-        rows.iter().for_each(|row| writer.put(*row));
+        for row in rows {
+            writer.put(*row);
+        }
         let mut bytes = Vec::new();
         writer.copy_to(&mut bytes);
+        bytes
+    }
+
+    fn check<const N: usize>(rows: &[[u64; N]]) -> usize {
+        let bytes = written(rows);
         let mut back = vec![[0; N]; rows.len()];
         RowReader::new(Code::Grouped, &bytes).fill(&mut back, |row| row);
         assert_eq!(back, rows);
@@ -175,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_never_changes_costs_one_bit() {
-        assert_eq!(check(&[[0]; 8_000]), 1_000);
+        assert_eq!(check(&vec![[0]; 8_000]), 1_000);
     }
 
     #[test]
@@ -208,10 +215,7 @@ mod tests {
         ) {
             let rows: Vec<_> = rows.iter().map(|(row, shift)| row.map(|n| n >> shift)).collect();
             check(&rows);
-            let mut writer = RowWriter::new();
-            rows.iter().for_each(|row| writer.put(*row));
-            let mut bytes = Vec::new();
-            writer.copy_to(&mut bytes);
+            let bytes = written(&rows);
             let mut reader = RowReader::new(Code::Grouped, &bytes);
             let mut rest = &rows[..];
             for piece in pieces.iter().cycle() {

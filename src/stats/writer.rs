@@ -7,20 +7,24 @@
 //! Tells: nobody; answers are read from the engine that it puts into the house.
 //! Never: makes anybody wait. A reading it can't keep is counted and gone.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Reading;
 use super::engine::{Counters, Engine};
-use super::handle::{Entry, House};
+use super::handle::{Entry, House, Then};
 use super::wal::Frame;
+use super::wish::Wish;
 
 /// Readings written to the log at a time.
 const BATCH_MAX: usize = 4_096;
-/// After a write it waits so long for company: a write for each of 10,000 readings a second
-/// would cost more than the readings.
-const COMPANY: Duration = Duration::from_millis(2);
+/// How long readings wait for company where nobody waits for them: a write for each of 10,000 a
+/// second would cost more than the readings.
+const COMPANY: Duration = Duration::from_millis(10);
+/// How long they do after a write for which somebody waited, who may come again at once.
+const PAUSE: Duration = Duration::from_millis(2);
 /// How often an idle writer looks whether the day is over or the house closes.
 const IDLE: Duration = Duration::from_millis(200);
 /// How often it looks for chores.
@@ -28,41 +32,12 @@ const CHORES: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again to open a history that couldn't be opened.
 const REOPEN: Duration = Duration::from_secs(5);
 
-/// A wish to stop that can be waited for.
-#[derive(Debug, Default)]
-pub(super) struct Stop {
-    wished: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Stop {
-    pub(super) fn wish(&self) {
-        *self.lock() = true;
-        self.changed.notify_all();
-    }
-
-    pub(super) fn is_wished(&self) -> bool {
-        *self.lock()
-    }
-
-    /// Waits at most so long; says whether it is time to stop.
-    fn wait(&self, patience: Duration) -> bool {
-        let waiting = |wished: &mut bool| !*wished;
-        let result = self.changed.wait_timeout_while(self.lock(), patience, waiting);
-        *result.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.wished.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// When one thread ends, for whatever reason, all do.
-struct AllOrNone<'a>(&'a Stop);
+struct AllOrNone<'a>(&'a Wish);
 
 impl Drop for AllOrNone<'_> {
     fn drop(&mut self) {
-        self.0.wish();
+        self.0.make();
     }
 }
 
@@ -79,7 +54,7 @@ impl Drop for Settled<'_> {
 }
 
 /// Runs the engine until `stop`. What waits in the queue then is still written.
-pub(super) fn run(house: &House, stop: &Stop) {
+pub(super) fn run(house: &House, stop: &Wish) {
     let _last_one_out = AllOrNone(stop);
     // Held until the end: threads that take over from these wait here, so that there are never
     // two engines on one folder.
@@ -96,7 +71,7 @@ pub(super) fn run(house: &House, stop: &Stop) {
 }
 
 /// Opens the engine, however long that takes: what comes meanwhile waits as far as there is room.
-fn open(house: &House, queue: &Receiver<Entry>, stop: &Stop) -> Option<Arc<Engine>> {
+fn open(house: &House, queue: &Receiver<Entry>, stop: &Wish) -> Option<Arc<Engine>> {
     loop {
         let started = Instant::now();
         let (config, counters) = (house.config.clone(), house.counters.clone());
@@ -132,28 +107,50 @@ fn drop_all(house: &House, queue: &Receiver<Entry>) {
     }
 }
 
-fn write(engine: &Engine, house: &House, queue: &Receiver<Entry>, stop: &Stop) {
+/// What was taken off the queue to be written together.
+#[derive(Default)]
+struct Batch {
+    readings: Vec<Reading>,
+    waiting: Vec<Then>,
+}
+
+impl Batch {
+    fn take(&mut self, entries: impl Iterator<Item = Entry>) {
+        for entry in entries.take(BATCH_MAX - self.readings.len()) {
+            match entry {
+                Entry::Reading(reading) => self.readings.push(reading),
+                Entry::Kept(then) => self.waiting.push(then),
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.readings.len() >= BATCH_MAX
+    }
+}
+
+fn write(engine: &Engine, house: &House, queue: &Receiver<Entry>, stop: &Wish) {
     let _company = AllOrNone(stop);
-    let (mut batch, mut frame) = (Vec::with_capacity(BATCH_MAX), Frame::default());
-    let mut waiting = Vec::new();
+    let (mut batch, mut frame) = (Batch::default(), Frame::default());
     loop {
-        let stopping = stop.is_wished();
+        let stopping = stop.is_made();
         match queue.recv_timeout(if stopping { Duration::ZERO } else { IDLE }) {
             Ok(first) => {
-                for entry in std::iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1)) {
-                    match entry {
-                        Entry::Reading(reading) => batch.push(reading),
-                        Entry::Kept(then) => waiting.push(then),
-                    }
+                batch.take(std::iter::once(first).chain(queue.try_iter()));
+                if batch.waiting.is_empty() && !batch.is_full() && !stopping {
+                    house.hurry.wait(COMPANY);
+                    house.hurry.take_back();
+                    batch.take(queue.try_iter());
                 }
-                let settled = Settled { house, count: batch.len() as u64 };
-                engine.take(&batch, house.now_ms(), &mut frame);
+                let settled = Settled { house, count: batch.readings.len() as u64 };
+                engine.take(&batch.readings, house.now_ms(), &mut frame);
                 drop(settled);
-                waiting.drain(..).for_each(|then: Box<dyn FnOnce() + Send>| then());
-                if batch.len() < BATCH_MAX && !stopping {
-                    thread::sleep(COMPANY);
+                let is_awaited = !batch.waiting.is_empty();
+                batch.waiting.drain(..).for_each(|then| then());
+                if is_awaited && !batch.is_full() && !stopping {
+                    thread::sleep(PAUSE);
                 }
-                batch.clear();
+                batch.readings.clear();
             }
             Err(RecvTimeoutError::Timeout) if !stopping => engine.rotate_if_due(house.now_ms()),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
@@ -161,7 +158,7 @@ fn write(engine: &Engine, house: &House, queue: &Receiver<Entry>, stop: &Stop) {
     }
 }
 
-fn keep_synced(engine: &Engine, house: &House, stop: &Stop) {
+fn keep_synced(engine: &Engine, house: &House, stop: &Wish) {
     let _company = AllOrNone(stop);
     // Half the promise: a sync takes its time too.
     let every = Duration::from_secs(u64::from(house.config.history_loss_s_max.max(1))) / 2;
@@ -170,7 +167,7 @@ fn keep_synced(engine: &Engine, house: &House, stop: &Stop) {
     }
 }
 
-fn keep_house(engine: &Engine, house: &House, stop: &Stop) {
+fn keep_house(engine: &Engine, house: &House, stop: &Wish) {
     let _company = AllOrNone(stop);
     while !stop.wait(CHORES) {
         engine.do_chores(house.now_ms(), &|rest| stop.wait(rest));

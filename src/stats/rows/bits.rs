@@ -98,33 +98,41 @@ impl<'a> BitReader<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a day of readings takes a third longer without")]
     pub(super) fn take_row<const N: usize>(&mut self, orders: [u32; N]) -> [u64; N] {
-        // A copy, so that it may stay in registers.
-        let mut bits = *self;
         let mut row = [0; N];
-        let (mut window, mut left) = (bits.window(), WINDOW_BITS);
-        for (number, order) in row.iter_mut().zip(orders) {
-            let high = (window | 1 << ESCAPE).trailing_zeros();
-            let width = high + 1 + order;
-            if high == ESCAPE || width > left {
-                (*number, bits) = bits.take_rice(order);
-                (window, left) = (bits.window(), WINDOW_BITS);
-            } else {
-                let rest = window >> 1 >> high;
-                *number = (u64::from(high) << order) | low_bits(rest, order);
-                window = rest >> order;
-                left -= width;
+        let (mut bits, mut window, mut width) = (*self, 0, 0);
+        for (index, (number, order)) in row.iter_mut().zip(orders).enumerate() {
+            // Two numbers are read with one look at the stream. Whether they were wholly in sight
+            // is asked once: nothing has happened yet if they weren't.
+            if index % 2 == 0 {
                 bits.at += width as usize;
+                (window, width) = (bits.window(), 0);
             }
+            let high = window.trailing_zeros();
+            width += high + 1 + order;
+            if high >= ESCAPE || (index % 2 == 1 && width > WINDOW_BITS) {
+                (row, *self) = self.take_long_row(orders);
+                return row;
+            }
+            let rest = window >> 1 >> high;
+            *number = (u64::from(high) << order) | low_bits(rest, order);
+            window = rest >> order;
         }
-        *self = bits;
+        self.at = bits.at + width as usize;
         row
     }
 
-    /// Reads one number, however long it is.
+    /// The same where two numbers may be longer than can be seen at once, or are escaped. By value,
+    /// so that the stream may stay in registers where they are not.
     #[cold]
-    fn take_rice(mut self, order: u32) -> (u64, Self) {
-        let high = (self.window() | 1 << ESCAPE).trailing_zeros();
-        let number = if high < ESCAPE {
+    #[inline(never)]
+    fn take_long_row<const N: usize>(mut self, orders: [u32; N]) -> ([u64; N], Self) {
+        (orders.map(|order| self.take_rice(order)), self)
+    }
+
+    /// Reads a number, however long it is.
+    fn take_rice(&mut self, order: u32) -> u64 {
+        let high = self.window().trailing_zeros();
+        if high < ESCAPE {
             self.at += high as usize + 1;
             (u64::from(high) << order) | self.take(order)
         } else {
@@ -132,8 +140,7 @@ impl<'a> BitReader<'a> {
             let width = u32::try_from(self.take(6)).unwrap_or(0) + 1;
             let low = width.min(32);
             self.take(low) | (self.take(width - low) << low)
-        };
-        (number, self)
+        }
     }
 
     /// Takes `width` bits, at most 48.

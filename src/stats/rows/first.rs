@@ -74,6 +74,10 @@ impl BitReader<'_> {
 
     /// Takes ones up to the next zero, and that zero; at most [`ESCAPE`] ones and then no zero.
     fn take_unary(&mut self) -> u32 {
-        (0..ESCAPE).take_while(|_| self.take(1) == 1).count() as u32
+        let mut ones = 0;
+        while ones < ESCAPE && self.take(1) == 1 {
+            ones += 1;
+        }
+        ones
     }
 }

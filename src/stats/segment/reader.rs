@@ -112,25 +112,29 @@ impl Segment {
         let last = self.fence.partition_point(|first| *first <= device);
         let mut entries = Vec::new();
         for page in first..last {
-            entries.extend(self.page(page)?.into_iter().filter(|entry| entry.device == device));
+            let page = self.page(page)?;
+            let (page, _) = page.as_chunks::<ENTRY_BYTES>();
+            let is_before = |entry: Entry| entry.device < device;
+            let start = page.partition_point(|bytes| entry(bytes).is_some_and(is_before));
+            let others = page.get(start..).unwrap_or_default().iter();
+            entries.extend(others.map_while(entry).take_while(|entry| entry.device == device));
         }
         Ok(entries)
     }
 
-    fn page(&self, page: usize) -> io::Result<Vec<Entry>> {
+    /// The entries of a page of the index; none if it is damaged.
+    fn page(&self, page: usize) -> io::Result<Vec<u8>> {
         let start = page as u64 * PAGE_BYTES as u64;
         let left = self.footer.entries.saturating_sub(page as u64 * PAGE_ENTRIES as u64);
         let count = usize::try_from(left).map_or(PAGE_ENTRIES, |left| left.min(PAGE_ENTRIES));
         let mut bytes = vec![0; count * ENTRY_BYTES + 4];
         self.file.read_exact_at(&mut bytes, self.footer.index_offset + start)?;
-        let mut cursor = Cursor(&bytes);
-        let body = cursor.bytes(count * ENTRY_BYTES).unwrap_or_default();
-        if cursor.u32() != Some(crc32c::crc32c(body)) {
+        let crc = bytes.split_off(count * ENTRY_BYTES);
+        if crc != crc32c::crc32c(&bytes).to_le_bytes() {
             self.damaged.fetch_add(1, Ordering::Relaxed);
-            return Ok(Vec::new());
+            bytes.clear();
         }
-        let mut cursor = Cursor(body);
-        Ok(std::iter::from_fn(|| Entry::take(&mut cursor)).collect())
+        Ok(bytes)
     }
 
     fn read(&self, entry: Entry, sink: &mut impl FnMut(&[u8])) -> io::Result<()> {
@@ -151,6 +155,10 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+fn entry(bytes: &[u8; ENTRY_BYTES]) -> Option<Entry> {
+    Entry::take(&mut Cursor(bytes))
 }
 
 fn broken() -> io::Error {
@@ -186,7 +194,9 @@ impl Walk {
             if self.page >= self.segment.fence.len() {
                 return Ok(None);
             }
-            self.entries = self.segment.page(self.page)?.into_iter();
+            let page = self.segment.page(self.page)?;
+            let (page, _) = page.as_chunks::<ENTRY_BYTES>();
+            self.entries = page.iter().filter_map(entry).collect::<Vec<_>>().into_iter();
             self.page += 1;
         }
     }
