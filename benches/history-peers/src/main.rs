@@ -77,6 +77,36 @@ fn town() {
     println!("on disk after it: {bytes:.1} B a reading");
 }
 
+/// 100,000 devices that have 100 readings each, and one more every ten seconds, in real time; one
+/// transaction every ten milliseconds. The first round only generates, and is taken off.
+fn sustained() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = open(&dir.path().join("history.db"));
+    let mut devices = devices(100_000);
+    for i in 0..100 {
+        insert(&mut db, &step(&mut devices, i));
+    }
+    let mut spare = 0.0;
+    for round in 100..105 {
+        let (before, started) = (cpu_s(), Instant::now());
+        for (tick, some) in (0_u32..).zip(devices.chunks_mut(100)) {
+            let due = Duration::from_millis(10) * tick;
+            std::thread::sleep(due.saturating_sub(started.elapsed()));
+            let readings = step(some, round);
+            if round > 100 {
+                insert(&mut db, &readings);
+            }
+        }
+        let cpu = cpu_s() - before;
+        if round == 100 {
+            spare = cpu;
+            continue;
+        }
+        let cpu_us = (cpu - spare) / 100_000.0 * 1e6;
+        println!("10,000 readings/s, ten seconds: CPU {cpu_us:.2} us a reading");
+    }
+}
+
 /// Three days of 50 devices: disk and a day's question.
 fn day() {
     let dir = tempfile::tempdir().unwrap();
@@ -160,7 +190,8 @@ fn ask(db: &Connection, name: &str, sql: &str, from_ms: i64, to_ms: i64) {
 fn main() {
     println!("SQLite {}, WAL, NORMAL, one row a reading", rusqlite::version());
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let all: [(&str, fn()); 3] = [("town", town), ("day", day), ("year", year)];
+    let all: [(&str, fn()); 4] =
+        [("town", town), ("sustained", sustained), ("day", day), ("year", year)];
     for (name, run) in all {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             run();
