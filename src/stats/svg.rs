@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use jiff::tz::TimeZone;
 
-use super::History;
+use super::{Bucket, History};
 
 mod axis;
 
@@ -99,22 +99,23 @@ pub fn chart(chart: &Chart<'_>) -> String {
 }
 
 fn marks(chart: &Chart<'_>) -> Vec<Mark> {
-    let inside = |mark: &Mark| (chart.from_ms..=chart.to_ms).contains(&mark.t_ms);
     match chart.history {
         History::Points(points) => {
             let mark = |t_ms, value| Mark { t_ms, min: value, value, max: value };
+            let inside = |mark: &Mark| (chart.from_ms..=chart.to_ms).contains(&mark.t_ms);
             points.iter().map(|point| mark(point.t_ms, point.value)).filter(inside).collect()
         }
-        History::Buckets { step_ms, buckets } => buckets
-            .iter()
-            .map(|bucket| Mark {
-                t_ms: bucket.t_ms + step_ms / 2,
-                min: bucket.min,
-                value: bucket.mean,
-                max: bucket.max,
-            })
-            .filter(inside)
-            .collect(),
+        // In the middle of the bucket, or of what the chart shows of it: the newest has only begun.
+        History::Buckets { step_ms, buckets } => {
+            let mark = |bucket: &Bucket| {
+                let start_ms = bucket.t_ms.max(chart.from_ms);
+                let end_ms = bucket.t_ms.saturating_add(*step_ms).min(chart.to_ms);
+                let Bucket { min, mean: value, max, .. } = *bucket;
+                let t_ms = start_ms.midpoint(end_ms);
+                (start_ms <= end_ms).then_some(Mark { t_ms, min, value, max })
+            };
+            buckets.iter().filter_map(mark).collect()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::stats::{Bucket, Point};
+use crate::stats::Point;
 
 /// 2026-11-23, 00:00 UTC.
 const MIDNIGHT_MS: i64 = 1_795_392_000_000;
@@ -43,6 +43,21 @@ fn buckets_have_a_band_and_silence_breaks_the_line() {
     let svg = draw(&History::Buckets { step_ms: HOUR_MS, buckets }, 24 * HOUR_MS);
     assert_eq!(svg.matches("class=\"line\"").count(), 2);
     assert_eq!(svg.matches("class=\"band\"").count(), 2);
+}
+
+#[test]
+fn a_bucket_that_has_only_begun_is_shown() {
+    let bucket = |t_ms, value| Bucket {
+        t_ms: MIDNIGHT_MS + t_ms,
+        min: value,
+        mean: value,
+        max: value,
+        count: 2,
+        last: value,
+    };
+    let buckets = vec![bucket(-HOUR_MS + 60_000, 18.0), bucket(23 * HOUR_MS + 3_599_000, 20.0)];
+    let svg = draw(&History::Buckets { step_ms: HOUR_MS, buckets }, 24 * HOUR_MS);
+    assert!(svg.contains("between 18 and 20 °C, last 20.00 °C"), "{svg}");
 }
 
 #[test]
