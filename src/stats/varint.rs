@@ -99,6 +99,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_extremes_survive() {
+        for number in [0, 1, -1, i64::MAX, i64::MIN] {
+            assert_eq!(unzigzag(zigzag(number)), number);
+        }
+    }
+
     proptest! {
         #[test]
         fn numbers_and_texts_read_back(number: u64, signed: i64, text: String) {
