@@ -86,24 +86,18 @@ fn sustained() {
     for i in 0..100 {
         insert(&mut db, &step(&mut devices, i));
     }
-    let mut spare = 0.0;
+    let mut rounds = Rounds::default();
     for round in 100..105 {
         let (before, started) = (cpu_s(), Instant::now());
         for (tick, some) in (0_u32..).zip(devices.chunks_mut(100)) {
             let due = Duration::from_millis(10) * tick;
             std::thread::sleep(due.saturating_sub(started.elapsed()));
             let readings = step(some, round);
-            if round > 100 {
+            if !rounds.is_first() {
                 insert(&mut db, &readings);
             }
         }
-        let cpu = cpu_s() - before;
-        if round == 100 {
-            spare = cpu;
-            continue;
-        }
-        let cpu_us = (cpu - spare) / 100_000.0 * 1e6;
-        println!("10,000 readings/s, ten seconds: CPU {cpu_us:.2} us a reading");
+        rounds.took(cpu_s() - before);
     }
 }
 
