@@ -118,7 +118,7 @@ pub async fn add(
 
 /// What was done from the command line, for the audit.
 fn by_operator(user: &model::User, action: Action) -> anyhow::Result<Entry> {
-    let (subject, number) = (Subject::Account(user.id), random_u64()?);
+    let (subject, number) = (Subject::Account(user.id), store::audit::next_number()?);
     Ok(Entry::new(subject, Who::Server, action, now_ms(), number).with("username", &*user.name))
 }
 

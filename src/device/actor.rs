@@ -301,7 +301,7 @@ impl Running {
         let mut batch = Batch::new();
         store::devices::remove(&self.shell.floor.store, &mut batch, owner, id)
             .map_err(not_stored)?;
-        let entry = Entry::new(Subject::Device(id), who, Action::Deleted, now_ms, 0);
+        let entry = Entry::new(Subject::Device(id), who, Action::Deleted, now_ms, u64::MAX);
         store::audit::put(&mut batch, &entry.with("description", &*state.view().description));
         self.commit(batch).await?;
         let floor = &self.shell.floor;

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 use crate::kind::AlarmChange;
-use crate::model::audit::{Action, Entry, Subject, Who};
+use crate::model::audit::{Action, Entry, Subject, Who, number_at};
 use crate::model::command::LATE_S_MIN;
 use crate::model::{Alarm, Caller, DeviceId, Name};
 
 use super::DeviceError;
-use super::command::STEPS;
 use super::state::{Change, DeviceState};
 
 /// A step of an alarm.
@@ -55,7 +54,7 @@ impl DeviceState {
         let mut change = self.change();
         let device = &mut change.device;
         device.rev += 1;
-        let (id, number) = (device.id, device.rev.saturating_mul(STEPS) + 3);
+        let (id, number) = (device.id, number_at(device.rev, 3));
         let mut alarms = device.alarms.iter_mut();
         let alarm = alarms.find(|alarm| *alarm.code == *code).ok_or(DeviceError::NoSuchAlarm)?;
         if alarm.acknowledged_by.is_some() {

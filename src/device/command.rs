@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::kind::Kind;
-use crate::model::audit::{Action, Entry, Subject, Who};
+use crate::model::audit::{Action, Entry, Subject, Who, number_at};
 use crate::model::{Caller, Command, Device, DeviceId, Name, Phase, Props, UserId, Via};
 
 /// The reason of a command whose properties were all asked for again.
@@ -164,14 +164,11 @@ pub fn give_up(device: &mut Device, ended: &[Command]) {
 #[must_use]
 pub fn asked(device: DeviceId, command: &Command) -> Entry {
     let who = Who::Caller(command.by.clone());
-    let number = command.rev.saturating_mul(STEPS);
+    let number = number_at(command.rev, 0);
     Entry::new(Subject::Device(device), who, Action::Commanded, command.accepted_ms, number)
         .of_command(&command.reference)
         .with_all(&command.wanted)
 }
-
-/// Entries of the audit that one `rev` of a device may have at a time.
-pub(super) const STEPS: u64 = 4;
 
 /// What the audit says of a command that came to nothing, unless a newer one overtook it.
 #[must_use]
@@ -184,7 +181,7 @@ pub fn came_to_nothing(device: DeviceId, command: &Command) -> Option<Entry> {
         Phase::Failed => (Who::Device, Action::Refused),
         Phase::Accepted | Phase::Delivered | Phase::Applied => return None,
     };
-    let number = command.rev.saturating_mul(STEPS) + 1;
+    let number = number_at(command.rev, 1);
     let entry = Entry::new(Subject::Device(device), who, action, command.finished_ms?, number)
         .of_command(&command.reference);
     Some(match reason {

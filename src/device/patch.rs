@@ -2,10 +2,10 @@
 //! stored (`device/state` then applies it).
 
 use crate::kind::{FieldError, Wish};
-use crate::model::audit::{Action, Entry, Subject, Who};
+use crate::model::audit::{Action, Entry, Subject, Who, number_at};
 use crate::model::{Command, Name, Phase, Props};
 
-use super::command::{STEPS, asked};
+use super::command::asked;
 use super::state::{Change, DeviceState};
 use super::{CommandMoved, DeviceError, Patch};
 
@@ -38,7 +38,7 @@ impl DeviceState {
         }
         let described = patch.description.is_some() || patch.room.is_some();
         if described {
-            let number = change.device.rev.saturating_mul(STEPS) + 2;
+            let number = number_at(change.device.rev, 2);
             change.audit.push(described_by(patch, &change, now_ms, number));
         }
         Ok((described || timer.is_some() || !wish.is_empty()).then_some(change))

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 
 use crate::config::Config;
-use crate::host::{now_ms, random_bytes, random_u64};
+use crate::host::{now_ms, random_bytes};
 use crate::model::audit::{Action, Entry, Subject, Who};
 use crate::model::{Caller, DeviceId, User, UserId};
 use crate::observe::metrics;
@@ -110,7 +110,7 @@ pub(super) fn to_house(by: Who, action: Action) -> Result<Entry, Problem> {
 }
 
 fn entry(subject: Subject, by: Who, action: Action) -> Result<Entry, Problem> {
-    let number = random_u64().map_err(host_fault)?;
+    let number = audit::next_number().map_err(host_fault)?;
     Ok(Entry::new(subject, by, action, now_ms(), number))
 }
 

@@ -101,7 +101,7 @@ pub struct Entry {
     pub subject: Subject,
     /// Unix milliseconds.
     pub at_ms: i64,
-    /// Tells it from others about the same at the same time.
+    /// Tells it from others about the same at the same time; a higher one is later.
     pub number: u64,
     /// Who did it.
     pub who: Who,
@@ -113,6 +113,14 @@ pub struct Entry {
     pub reference: Option<Arc<str>>,
     /// What else there is to say.
     pub detail: Props,
+}
+
+/// The number of an entry that a device writes at `rev`; `step`, from 0 to 3, tells it from others of
+/// the same. It is above the 32 bits of what people do ([`crate::store::audit::next_number`]), so
+/// that within a millisecond the cause comes before what the device makes of it.
+#[must_use]
+pub const fn number_at(rev: u64, step: u64) -> u64 {
+    (1_u64 << 32).saturating_add(rev.saturating_mul(4)).saturating_add(step)
 }
 
 impl Entry {

@@ -467,7 +467,7 @@ pub(super) fn entry(
     action: Action,
     now_ms: i64,
 ) -> Result<Entry, SessionError> {
-    let number = random_u64().map_err(not_stored)?;
+    let number = store::audit::next_number().map_err(not_stored)?;
     Ok(Entry::new(Subject::Device(id), by.clone(), action, now_ms, number))
 }
 

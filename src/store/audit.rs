@@ -6,8 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::config::section::Audit;
+use crate::host::random_bytes;
 use crate::model::audit::{Entry, Subject};
 use crate::model::{DeviceId, UserId};
 use crate::observe::metrics;
@@ -116,6 +118,20 @@ impl FromStr for Place {
 /// Later instants sort first. Nothing happened before 1970.
 const fn newest_first(at_ms: i64) -> u64 {
     u64::MAX - if at_ms > 0 { at_ms.unsigned_abs() } else { 0 }
+}
+
+/// A number for what somebody does: above those given before it, so that what is done within one
+/// millisecond is read in its order, and below whatever a device makes of it
+/// ([`crate::model::audit::number_at`]). Half of it is random: a clock that is set back between two
+/// runs of the server leads to no number twice.
+///
+/// # Errors
+/// As [`random_bytes`].
+pub fn next_number() -> Result<u64, getrandom::Error> {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let (order, random) =
+        (GIVEN.fetch_add(1, Ordering::Relaxed), u16::from_le_bytes(random_bytes()?));
+    Ok(u64::from(order) << 16 | u64::from(random))
 }
 
 /// Keeps an entry. The same entry twice is one.

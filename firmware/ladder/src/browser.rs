@@ -11,7 +11,7 @@ use crate::house::{House, NAME, PASSWORD};
 use crate::{Held, within};
 
 /// How long a person waits.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A device as it was made.
 pub(crate) struct NewDevice {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::house::House;
-use crate::kitchen::{self, Happens, Kitchen, SPEED};
+use crate::kitchen::{self, Happens, Kitchen};
 use crate::{Held, seen};
 
 /// A cook with a server restart and half an hour without network in it.
@@ -28,11 +28,11 @@ pub(crate) fn run() -> Held {
     browser.sees("phase", &json!("cooking"))?;
     seen("it heats, and cooks once the water is at 58.5 °C");
 
-    kitchen.let_happen(Happens::NoNetwork(30));
+    kitchen.let_happen(Happens::NoNetwork(30))?;
     browser.until("disconnected", |shown| shown["connected"] == false)?;
     browser.until("connected again", |shown| shown["connected"] == true)?;
     browser.sees("phase", &json!("cooking"))?;
-    let meter = kitchen.let_happen(Happens::LowWater(false));
+    let meter = kitchen.let_happen(Happens::LowWater(false))?;
     if meter.offline_s < 1_700 || meter.heated_s < 60 {
         return Err(format!("half an hour alone was {meter:?}").into());
     }
@@ -45,7 +45,7 @@ pub(crate) fn run() -> Held {
     let mut browser = Browser::sign_in(&house)?;
     browser.watch(device.id)?;
     browser.until("connected after a restart", |shown| shown["connected"] == true)?;
-    let meter = kitchen.let_happen(Happens::LowWater(false));
+    let meter = kitchen.let_happen(Happens::LowWater(false))?;
     seen(&format!("the server restarted; it was alone for {} s more", meter.offline_s));
 
     browser.sees("phase", &json!("done"))?;
@@ -85,33 +85,33 @@ pub(crate) fn faults() -> Held {
         ("element broken", Happens::Power(0), "heater", Happens::Power(2_000)),
     ] {
         start(&mut browser, &kitchen)?;
-        kitchen.let_happen(happens);
+        kitchen.let_happen(happens)?;
         browser.sees("phase", &json!("error"))?;
         browser.sees("fault", &json!(fault))?;
         rests(&kitchen, what)?;
-        kitchen.let_happen(healed);
+        kitchen.let_happen(healed)?;
         rests(&kitchen, what)?;
         seen(&format!("{what}: off, error, and no heat until somebody asks again"));
     }
 
     start(&mut browser, &kitchen)?;
-    kitchen.let_happen(jump);
+    kitchen.let_happen(jump)?;
     rests(&kitchen, "sensor jumps")?;
-    kitchen.let_happen(heal);
+    kitchen.let_happen(heal)?;
     seen("sensor jumps: no heat on a reading nobody believes");
     browser.ask(&json!({"heating": false}))?;
 
     start(&mut browser, &kitchen)?;
-    kitchen.let_happen(Happens::LowWater(true));
+    kitchen.let_happen(Happens::LowWater(true))?;
     browser.sees("low_water", &json!(true))?;
     rests(&kitchen, "low water")?;
-    kitchen.let_happen(Happens::LowWater(false));
+    kitchen.let_happen(Happens::LowWater(false))?;
     browser.sees("low_water", &json!(false))?;
     browser.set(&json!({"heating": false}))?;
     seen("low water: off while it is low");
 
     start(&mut browser, &kitchen)?;
-    warm_up(&kitchen, 64_500);
+    kitchen.let_happen(Happens::Warms(MilliC(64_500)))?;
     rests(&kitchen, "above the target")?;
     seen("2 °C above the target: off, without a fault");
     browser.set(&json!({"heating": false}))?;
@@ -121,28 +121,19 @@ pub(crate) fn faults() -> Held {
 
 /// A cook in warm water, on its way to 60 °C.
 fn start(browser: &mut Browser, kitchen: &Kitchen) -> Held {
-    kitchen.let_happen(Happens::Water(MilliC(22_000)));
-    sleep(Duration::from_millis(50));
+    kitchen.let_happen(Happens::Water(MilliC(22_000)))?;
+    kitchen.lives(30)?;
     browser.set(&json!({"heating": true}))?;
-    kitchen.let_happen(Happens::Water(MilliC(22_000)));
-    browser.sees("heating", &json!(true))
+    browser.sees("heating", &json!(true))?;
+    kitchen.let_happen(Happens::Water(MilliC(22_000)))?;
+    Ok(())
 }
 
-/// Warms the water faster than any heater, but not faster than the sensor is believed.
-fn warm_up(kitchen: &Kitchen, to: i32) {
-    for step in (0..10).rev() {
-        kitchen.let_happen(Happens::Water(MilliC(to - step * 8_000)));
-        sleep(Duration::from_millis(5));
-    }
-}
-
-/// Nothing heats for ten minutes of the kitchen's time.
+/// Nothing heats for ten minutes.
 fn rests(kitchen: &Kitchen, what: &str) -> Held {
     // The first bad readings are forgiven; then the meter must stand still.
-    sleep(Duration::from_millis(100));
-    kitchen.let_happen(Happens::Press(0));
-    sleep(Duration::from_millis(600_000 / SPEED));
-    match kitchen.let_happen(Happens::Press(0)).heated_s {
+    kitchen.lives(60)?;
+    match kitchen.lives(600)?.heated_s {
         0 => Ok(()),
         heated_s => Err(format!("{what}: it heated for {heated_s} s").into()),
     }
@@ -150,14 +141,14 @@ fn rests(kitchen: &Kitchen, what: &str) -> Held {
 
 fn over_temp(browser: &mut Browser, kitchen: &Kitchen) -> Held {
     start(browser, kitchen)?;
-    warm_up(kitchen, 98_000);
+    kitchen.let_happen(Happens::Warms(MilliC(98_000)))?;
     browser.sees("fault", &json!("over_temp"))?;
-    kitchen.let_happen(Happens::Water(MilliC(50_000)));
+    kitchen.let_happen(Happens::Water(MilliC(50_000)))?;
     browser.ask(&json!({"heating": false}))?;
     if browser.ask(&json!({"heating": true}))? == "applied" {
         return Err("over-temperature was cleared from afar".into());
     }
-    kitchen.let_happen(Happens::Press(6));
+    kitchen.let_happen(Happens::Press(6))?;
     browser.sees("fault", &json!("none"))?;
     seen("98 °C: latched, until somebody held the button on the cooker");
     Ok(())
@@ -172,8 +163,8 @@ fn power_loss(browser: &mut Browser, kitchen: &Kitchen) -> Held {
         browser.ask(&json!({"heating": false}))?;
         browser.set(&json!({"heating": true, "target_c": 60.0, "timer_s": 36_000}))?;
         browser.sees("phase", &json!("cooking"))?;
-        sleep(Duration::from_millis(200_000 / SPEED));
-        kitchen.let_happen(Happens::NoPower(away_s, knows_time));
+        kitchen.lives(200)?;
+        kitchen.let_happen(Happens::NoPower(away_s, knows_time))?;
         if resumes {
             browser.until("disconnected", |shown| shown["connected"] == false)?;
             browser.until("connected", |shown| shown["connected"] == true)?;

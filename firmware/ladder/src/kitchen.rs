@@ -14,12 +14,19 @@ use hearth_device::record::Saved;
 use hearth_device::safety::ProbeFault;
 use hearth_device::units::{MilliC, PerMille};
 
-use crate::browser::NewDevice;
+use crate::Held;
+use crate::browser::{NewDevice, PATIENCE};
 
 /// How much faster than time.
-pub(crate) const SPEED: u64 = 600;
+const SPEED: u64 = 600;
 /// One step of the device, in ms of its own time.
 const STEP_MS: u64 = 500;
+/// How much of its own time it lives through, at most, between two looks at the network: however
+/// busy the machine was meanwhile.
+const BETWEEN_LOOKS_MS: u64 = 30_000;
+/// How fast [`Happens::Warms`] is, in thousandths of a degree a step: faster than any heater, and
+/// not faster than the sensor is believed.
+const WARMS_A_STEP: i32 = 1_000;
 
 /// What happens to the kitchen.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +41,8 @@ pub(crate) enum Happens {
     Power(u32),
     /// The water's temperature.
     Water(MilliC),
+    /// The water warms up to this, within a minute.
+    Warms(MilliC),
     /// The float switch.
     LowWater(bool),
     /// The button is held for so long, in seconds.
@@ -51,9 +60,16 @@ pub(crate) struct Meter {
     pub(crate) offline_s: u64,
 }
 
+/// What is asked of the kitchen, and where the meter's count goes.
+enum Order {
+    Happens(Happens, Sender<Meter>),
+    /// So many milliseconds of its own time are to pass, and then it answers.
+    Lives(u64, Sender<Meter>),
+}
+
 /// The kitchen, in a thread of its own.
 pub(crate) struct Kitchen {
-    orders: Option<Sender<(Happens, Sender<Meter>)>>,
+    orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,12 +83,21 @@ impl Kitchen {
     }
 
     /// Lets something happen; what the meter counted up to then.
-    pub(crate) fn let_happen(&self, happens: Happens) -> Meter {
+    pub(crate) fn let_happen(&self, happens: Happens) -> Held<Meter> {
+        self.order(|answer| Order::Happens(happens, answer))
+    }
+
+    /// Waits until so many seconds of the kitchen's own time have passed; what the meter counted
+    /// meanwhile.
+    pub(crate) fn lives(&self, seconds: u64) -> Held<Meter> {
+        self.order(|answer| Order::Lives(seconds * 1_000, answer))
+    }
+
+    fn order(&self, order: impl FnOnce(Sender<Meter>) -> Order) -> Held<Meter> {
         let (answer, meter) = channel();
-        if let Some(orders) = &self.orders {
-            orders.send((happens, answer)).unwrap_or_default();
-        }
-        meter.recv_timeout(Duration::from_secs(5)).unwrap_or_default()
+        let orders = self.orders.as_ref().ok_or("the kitchen is closed")?;
+        orders.send(order(answer)).map_err(|_| "the kitchen is closed")?;
+        Ok(meter.recv_timeout(PATIENCE)?)
     }
 }
 
@@ -93,6 +118,7 @@ struct Device {
     now_ms: u64,
     epoch_ms: Option<u64>,
     probe: Option<Result<MilliC, ProbeFault>>,
+    warms_to: Option<MilliC>,
     low_water: bool,
     pressed_until_ms: u64,
     no_network_until_ms: u64,
@@ -114,6 +140,7 @@ impl Device {
             now_ms: 0,
             epoch_ms: Some(epoch_ms),
             probe: None,
+            warms_to: None,
             low_water: false,
             pressed_until_ms: 0,
             no_network_until_ms: 0,
@@ -122,6 +149,7 @@ impl Device {
 
     fn step(&mut self, online: bool, set: Option<&[u8]>) -> Outputs {
         self.now_ms += STEP_MS;
+        self.warm();
         let inputs = Inputs {
             online,
             unix_ms: self.epoch_ms.map(|epoch_ms| epoch_ms + self.now_ms),
@@ -140,6 +168,14 @@ impl Device {
         outputs
     }
 
+    fn warm(&mut self) {
+        if let Some(to) = self.warms_to {
+            let water = to.min(MilliC(self.bath.water().0 + WARMS_A_STEP));
+            self.bath.pour(water);
+            self.warms_to = Some(to).filter(|to| water < *to);
+        }
+    }
+
     fn happens(&mut self, happens: Happens) {
         match happens {
             Happens::NoNetwork(minutes) => {
@@ -149,6 +185,7 @@ impl Device {
             Happens::Freeze => self.probe = self.cooker.water().map(Ok),
             Happens::Power(power_w) => self.bath.power_w = power_w,
             Happens::Water(water) => self.bath.pour(water),
+            Happens::Warms(to) => self.warms_to = Some(to),
             Happens::LowWater(low) => self.low_water = low,
             Happens::Press(seconds) => self.pressed_until_ms = self.now_ms + seconds * 1_000,
             Happens::NoPower(seconds, knows_time) => {
@@ -167,7 +204,7 @@ impl Device {
     }
 }
 
-fn run(server: &str, id: u64, secret: &str, inbox: &Receiver<(Happens, Sender<Meter>)>) {
+fn run(server: &str, id: u64, secret: &str, inbox: &Receiver<Order>) {
     let username = id.to_string();
     let filter = topic(id, "set");
     let options = Options {
@@ -182,9 +219,14 @@ fn run(server: &str, id: u64, secret: &str, inbox: &Receiver<(Happens, Sender<Me
     let mut link: Option<TcpStream> = None;
     let started = Instant::now();
     let mut lived_ms = 0;
+    let mut asked: Option<(u64, Sender<Meter>)> = None;
     loop {
         match inbox.try_recv() {
-            Ok((happens, meter)) => {
+            Ok(Order::Lives(ms, meter)) => {
+                device.meter = Meter::default();
+                asked = Some((lived_ms + ms, meter));
+            }
+            Ok(Order::Happens(happens, meter)) => {
                 meter.send(std::mem::take(&mut device.meter)).unwrap_or_default();
                 device.happens(happens);
                 if matches!(happens, Happens::NoPower(..)) {
@@ -209,7 +251,8 @@ fn run(server: &str, id: u64, secret: &str, inbox: &Receiver<(Happens, Sender<Me
             }
         };
         let mut set = set.as_deref();
-        while lived_ms < now_ms * SPEED {
+        let until_ms = (now_ms * SPEED).min(lived_ms + BETWEEN_LOOKS_MS);
+        while lived_ms < until_ms {
             lived_ms += STEP_MS;
             let outputs = device.step(session.is_online(), set.take());
             for message in outputs.messages.iter() {
@@ -220,6 +263,9 @@ fn run(server: &str, id: u64, secret: &str, inbox: &Receiver<(Happens, Sender<Me
                     link = None;
                     session.link_closed(now_ms);
                 }
+            }
+            if let Some((_, meter)) = asked.take_if(|(until_ms, _)| lived_ms >= *until_ms) {
+                meter.send(std::mem::take(&mut device.meter)).unwrap_or_default();
             }
         }
         std::thread::sleep(Duration::from_millis(1));

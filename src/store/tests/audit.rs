@@ -1,7 +1,7 @@
 //! The audit: newest first, bounded by number and by age.
 
 use super::*;
-use crate::model::audit::{Action, Entry, Subject, Who};
+use crate::model::audit::{Action, Entry, Subject, Who, number_at};
 use crate::model::{Caller, DeviceId, Props, UserId, Via};
 use crate::store::audit::{self, Keep, Place};
 
@@ -72,6 +72,28 @@ async fn the_same_entry_twice_is_one() {
     assert_eq!(audit::about(&room.store, LAMP, None, 100).unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn within_a_millisecond_what_is_done_comes_before_what_a_device_makes_of_it() {
+    let room = Room::new();
+    let told = [
+        (Action::Commanded, number_at(1, 0)),
+        (Action::Refused, number_at(1, 1)),
+        (Action::Revoked, audit::next_number().unwrap()),
+        (Action::Granted, audit::next_number().unwrap()),
+        (Action::Commanded, number_at(2, 0)),
+    ];
+    let mut batch = Batch::new();
+    for (action, number) in told {
+        audit::put(&mut batch, &Entry::new(LAMP, Who::Server, action, 5, number));
+    }
+    room.commit(batch).await.unwrap();
+    let read = audit::about(&room.store, LAMP, None, 100).unwrap();
+    let read: Vec<Action> = read.iter().rev().map(|entry| entry.action).collect();
+    let (people, device) = read.split_at(2);
+    assert_eq!(people, [Action::Revoked, Action::Granted]);
+    assert_eq!(device, [Action::Commanded, Action::Refused, Action::Commanded]);
+}
+
 #[test]
 fn an_entry_of_a_command_is_small() {
     let (via, from) = (Via::Token("phone".into()), Some([192, 168, 178, 255].into()));
@@ -79,9 +101,10 @@ fn an_entry_of_a_command_is_small() {
     let wanted: Props = [("brightness", 100_i64)].into_iter().collect();
     let subject = Subject::Device(DeviceId(1 << 52));
     let who = Who::Caller(caller);
-    let entry = Entry::new(subject, who, Action::Commanded, 1_795_400_000_000, 1 << 20)
-        .of_command(&"a1b2c3d4e5f6".into())
-        .with_all(&wanted);
+    let entry =
+        Entry::new(subject, who, Action::Commanded, 1_795_400_000_000, number_at(1 << 20, 0))
+            .of_command(&"a1b2c3d4e5f6".into())
+            .with_all(&wanted);
     let bytes = record::encode(&entry).unwrap().len();
     assert!(bytes <= 100, "{bytes}");
 }
