@@ -90,7 +90,7 @@ async fn attach(house: &House, ids: &[DeviceId]) -> Vec<Device> {
         let attaching = some.iter().enumerate().map(async |(place, id)| {
             let (outbox, inbox) = outbox(36);
             let link = LinkId((first + place) as u64);
-            let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox }, reply);
+            let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox, follows: false }, reply);
             let actor = house.devices.ask(*id, ask).await.unwrap().device;
             Device { id: *id, link, actor, inbox, permits: Permits::new(32) }
         });

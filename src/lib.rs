@@ -6,6 +6,7 @@ pub mod cli;
 pub mod simulator;
 pub mod tree;
 
+pub mod discovery;
 pub mod gateway;
 pub mod http;
 pub mod listener;

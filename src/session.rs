@@ -106,6 +106,8 @@ pub struct NewDevice {
     pub kind: Name,
     /// Where it will stand.
     pub room: Option<Arc<str>>,
+    /// The identity that it always has, of one that was announced in the user's topic space.
+    pub announced: Option<DeviceId>,
 }
 
 /// A device that was made.

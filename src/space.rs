@@ -41,6 +41,13 @@ use session_state::{Outgoing, SessionError, SessionLimits};
 pub use state::{Scratch, SpaceEffect, SpaceState, Tally};
 pub use subscribing::DEVICES;
 
+/// The client identifier of the house's own client, which no other may bear. It may subscribe to as
+/// much as it wants.
+pub const HOUSE_CLIENT: &str = "$house";
+
+/// What stands in a user's home is announced below this level (Home Assistant's MQTT discovery).
+pub const ANNOUNCEMENTS: &str = "homeassistant";
+
 /// What a space sends down a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToClient {

@@ -8,8 +8,8 @@
 
 mod shelves;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -70,6 +70,8 @@ struct House {
     under_way: Arc<Mutex<HashMap<UserId, u32>>>,
     /// Counts credentials that were taken back.
     revocations: AtomicU64,
+    /// Whose spaces have announcements that nobody has heard yet.
+    announced: Mutex<BTreeSet<UserId>>,
 }
 
 /// Why a client was not let in.
@@ -108,7 +110,8 @@ impl Spaces {
             Ok(space.with_commits_from(lives.fetch_add(1, Ordering::Relaxed) << COMMITS_BITS))
         };
         let cells = Cells::new(family, start);
-        Self { house: Arc::new(House { floor, cells, under_way, revocations: AtomicU64::new(0) }) }
+        let (revocations, announced) = (AtomicU64::new(0), Mutex::default());
+        Self { house: Arc::new(House { floor, cells, under_way, revocations, announced }) }
     }
 
     /// Brings a client into its user's space, at a place of its own.
@@ -141,6 +144,18 @@ impl Spaces {
     #[must_use]
     pub fn revocations(&self) -> u64 {
         self.house.revocations.load(Ordering::Acquire)
+    }
+
+    /// Something is announced in the user's space, whether or not anybody is in it.
+    pub fn announced(&self, user: UserId) {
+        lock(&self.house.announced).insert(user);
+    }
+
+    /// Whose spaces something was announced in that the house's own client was not there to hear,
+    /// since this was asked last.
+    #[must_use]
+    pub fn take_announced(&self) -> BTreeSet<UserId> {
+        std::mem::take(&mut *lock(&self.house.announced))
     }
 
     /// The user made a device.
@@ -247,6 +262,7 @@ impl Spaces {
                         }
                     }
                 }
+                SpaceEffect::Announced => self.announced(user),
                 SpaceEffect::UnwatchDevices => {
                     for device in self.devices_of(user) {
                         floor.devices.unwatch(device, WatchKey::Space(user));

@@ -8,6 +8,8 @@
 //! ├ devices              one device actor per live device
 //! ├ spaces               the bell of the topic spaces; a cell per user with an MQTT client
 //! ├ sessions             one session actor per user with a tab open, or with work in hand
+//! ├ discovery            one discovery actor per user whose topic space has announcements
+//! ├ scout                notices who announces something
 //! └ doors                one for one
 //!   ├ sweep              notices who fell silent
 //!   ├ mqtt               the listener; a task per connection
@@ -33,7 +35,8 @@ use crate::config::{Config, KindDays};
 use crate::device::tally::Tallies;
 use crate::device::{self, DeviceFloor, DeviceMsg, Watchers};
 use crate::devices::Devices;
-use crate::http::admin::HouseView;
+use crate::discovery::Homes;
+use crate::http::admin::{HouseView, Others};
 use crate::kind::Kinds;
 use crate::model::{DeviceId, UserId};
 use crate::mqtt::tls::Tls;
@@ -46,6 +49,7 @@ use crate::store::audit::Keep;
 use crate::store::{self, Store, Writer};
 use crate::supervision::{ChildSpec, Directory, Ended, Family, RoomView, Root, Roster};
 
+mod discovered;
 mod topic_spaces;
 
 pub use doors::TlsSocket;
@@ -64,6 +68,8 @@ pub struct House {
     pub spaces: Spaces,
     /// Reaches the sessions.
     pub sessions: Sessions,
+    /// Reaches the discovery actors.
+    pub homes: Homes,
     /// The store.
     pub store: Store,
     /// History.
@@ -146,8 +152,14 @@ impl House {
         let devices = devices(&config, kinds, &store, &stats);
         let spaces = topic_spaces::open(&config, &devices, &store);
         let sessions = sessions(&config, &devices, &spaces, &store);
+        let homes = discovered::open(&config, (&devices, &spaces, &sessions), &store);
         let view = HouseView::default();
-        view.houses(devices.clone(), spaces.clone(), sessions.clone());
+        view.houses(
+            devices.clone(),
+            spaces.clone(),
+            sessions.clone(),
+            Others::of("discovery", &homes),
+        );
         let inside = Inside { config, view, devices, spaces, sessions, store, stats };
         let (doors, doors_view, open) = doors::room(&inside, sockets, intensity)?;
         let Inside { view, devices, spaces, sessions, store, stats, .. } = inside;
@@ -156,6 +168,8 @@ impl House {
             devices.directory().spec(),
             topic_spaces::spec(&spaces),
             sessions.directory().spec(),
+            homes.spec(),
+            discovered::scout(&store, &spaces, &homes),
             doors.stop_within(doors::STOP_WITHIN),
         ];
         let root = Root::start(children, intensity).await?;
@@ -169,6 +183,7 @@ impl House {
             devices,
             spaces,
             sessions,
+            homes,
             store,
             stats,
             rooms,

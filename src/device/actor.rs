@@ -248,6 +248,9 @@ impl Running {
             close(&older, LinkEnd::TakenOver);
         }
         state.attach(link.id, now_ms, out);
+        if link.follows {
+            state.follow();
+        }
         Ok(Attached { device: self.myself.clone(), kind: state.kind().clone() })
     }
 

@@ -22,6 +22,9 @@ pub struct Link {
     pub id: LinkId,
     /// Where messages to the device go.
     pub outbox: Outbox<ToLink>,
+    /// Whether the device knows nothing of what was desired while it was away: what it says then
+    /// stands, unless somebody waits for a command.
+    pub follows: bool,
 }
 
 /// What a device actor sends down its link.

@@ -186,6 +186,13 @@ impl DeviceState {
         self.end_turn(None, now_ms, out);
     }
 
+    /// What the device says on its link stands, as if it had been as desired before.
+    pub fn follow(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.agreed = self.device.desired.iter().map(|(name, _)| name.clone()).collect();
+        }
+    }
+
     /// The link is over. An older link's end says nothing about the newer one.
     pub fn link_lost(&mut self, id: LinkId, now_ms: i64, out: &mut Effects) {
         if self.link.take_if(|link| link.id == id).is_some() {

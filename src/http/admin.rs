@@ -39,7 +39,7 @@ use super::error::{Problem, Query};
 use super::socket::origin_is_ours;
 use super::{Floor, HttpFloor};
 
-pub use view::{HouseView, Kill, KillError, Tree};
+pub use view::{HouseView, Kill, KillError, Others, Tree};
 
 /// How often the tree is told to who watches it.
 const EVERY: Duration = Duration::from_secs(1);

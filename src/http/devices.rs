@@ -70,6 +70,7 @@ pub async fn create(
         description: asked.description.into(),
         kind: asked.kind.into(),
         room: asked.room.map(Into::into),
+        announced: None,
     };
     let ask = |reply| SessionMsg::Create(Box::new(new), reply);
     let Created { id, json, secret } = who.ask(&floor, ask).await?;

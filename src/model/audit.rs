@@ -115,9 +115,9 @@ pub struct Entry {
     pub detail: Props,
 }
 
-/// The number of an entry that a device writes at `rev`; `step`, from 0 to 3, tells it from others of
-/// the same. It is above the 32 bits of what people do ([`crate::store::audit::next_number`]), so
-/// that within a millisecond the cause comes before what the device makes of it.
+/// The number of an entry that a device writes at `rev`; `step`, from 0 to 3, tells it from others
+/// of the same. It is above the 32 bits of what people do ([`crate::store::audit::next_number`]),
+/// so that within a millisecond the cause comes before what the device makes of it.
 #[must_use]
 pub const fn number_at(rev: u64, step: u64) -> u64 {
     (1_u64 << 32).saturating_add(rev.saturating_mul(4)).saturating_add(step)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::codec::{Connack, ConnackProperties, Connect, Encoder, Packet, ReasonCode, TopicScope};
 use crate::space::message::Message;
 use crate::space::row::LastWill;
-use crate::space::{Addressed, Hello, Line, Welcome, expiry_before_v5, session_state};
+use crate::space::{
+    Addressed, HOUSE_CLIENT, Hello, Line, Welcome, expiry_before_v5, session_state,
+};
 
 use super::MqttLimits;
 use super::protocol::keep_alive;
@@ -45,13 +47,17 @@ pub type Credential = (Arc<str>, Option<Arc<TopicScope>>);
 /// A client introduces itself to its topic space, under the `assigned` identifier if it has none.
 ///
 /// # Errors
-/// Its will is for a topic that is the house's, or that its credential is not for.
+/// Its identifier is the house's own; its will is for a topic that is the house's, or that its
+/// credential is not for.
 pub fn hello(
     connect: &Connect<'_>,
     (label, scope): Credential,
     assigned: Option<&str>,
     line: Line,
 ) -> Result<Hello, ReasonCode> {
+    if connect.client_id == HOUSE_CLIENT {
+        return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
+    }
     let will = connect.will.as_ref().map(|will| match Addressed::of(will.topic) {
         Addressed::Topic if scope.as_ref().is_none_or(|scope| scope.may_publish(will.topic)) => {
             let message = Message::from_will(will, will.topic, 0).without_expiry();

@@ -234,7 +234,7 @@ async fn attach_device(
     let unacknowledged_max = protocol::unacknowledged_max(connect.version, limits);
     let (outbox, inbox) = outbox(unacknowledged_max + OUTBOX_SPARE);
     let answers = outbox.downgrade();
-    let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox }, reply);
+    let ask = |reply| DeviceMsg::Attach(Link { id: link, outbox, follows: false }, reply);
     let attached = floor.devices.ask(id, ask).await.map_err(|error| match error {
         DeviceError::Gone => ReasonCode::NOT_AUTHORIZED,
         DeviceError::Stale { .. }

@@ -303,6 +303,9 @@ series! {
     room_restarts: Counter = "hearth_room_restarts_total",
     /// Connections that ended by a panic.
     task_panics: Counter = "hearth_task_panics_total",
+    /// Announcements in topic spaces (Home Assistant's discovery), or parts of them, that are not
+    /// understood or that no kind fits.
+    announced_in_vain: Counter = "hearth_announced_in_vain_total",
     /// Connections refused because of a limit.
     tasks_refused: Counter = "hearth_tasks_refused_total",
 }

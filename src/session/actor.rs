@@ -415,7 +415,10 @@ impl Running {
             let fault = FieldError::new("kind", "unknown_kind", "no such kind");
             return Err(SessionError::Invalid(vec![fault]));
         };
-        let id = DeviceId::from_random(random_u64().map_err(not_stored)?);
+        let id = match new.announced {
+            Some(id) => id,
+            None => DeviceId::from_random(random_u64().map_err(not_stored)?),
+        };
         let device = Device::new(
             id,
             *user,
@@ -427,6 +430,9 @@ impl Running {
         let secret = Secret::from_random(random_bytes().map_err(not_stored)?);
         let mut batch = Batch::new();
         store::devices::create(&mut batch, &device, &secret.hash());
+        if new.announced.is_some() {
+            store::devices::note_announced(&mut batch, *user, id);
+        }
         let entry = entry(id, by, Action::Created, now_ms)?.with("kind", &*device.kind);
         store::audit::put(&mut batch, &entry.with("description", &*device.description));
         floor.store.commit(batch).await.map_err(not_stored)?;

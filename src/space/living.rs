@@ -123,7 +123,7 @@ impl SpaceState {
     }
 
     /// The session of `client_id`, or where it would stand among them.
-    fn session_of(&self, client_id: &str) -> Result<SessionKey, usize> {
+    pub(super) fn session_of(&self, client_id: &str) -> Result<SessionKey, usize> {
         let id = |key: &SessionKey| self.members.get(*key).map_or("", |member| &*member.client_id);
         let place = self.by_client_id.binary_search_by(|key| id(key).cmp(client_id))?;
         self.by_client_id.get(place).copied().ok_or(place)

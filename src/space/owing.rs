@@ -82,6 +82,19 @@ impl Owed {
 }
 
 impl SpaceState {
+    /// All that is retained below [`super::ANNOUNCEMENTS`].
+    #[must_use]
+    pub fn announcements(&self) -> Vec<Arc<Message>> {
+        let (filter, until) = (format!("{}/#", super::ANNOUNCEMENTS), self.retained.clock());
+        let mut found: Vec<Arc<Message>> = Vec::new();
+        while let Some(next) =
+            self.retained.next(&filter, found.last().map(|last| last.topic()), until)
+        {
+            found.push(Arc::clone(next));
+        }
+        found
+    }
+
     /// Owes a subscription what is retained, from the first on.
     pub(super) fn owe_retained(&mut self, key: SessionKey, filter: &str, taker: &Taker) {
         let until = self.retained.clock();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::codec::{QoS, ReasonCode};
 use crate::device::{LinkId, Said};
 
-use super::ClientFault;
 use super::member::Member;
 use super::message::Message;
 use super::row::{QueueRow, Row};
@@ -14,6 +13,7 @@ use super::session_state::{Delivery, Outgoing, Received, SessionEffect};
 use super::state::{SpaceEffect, SpaceState, is_kept};
 use super::subscribing::device_topic;
 use super::topics::SessionKey;
+use super::{ANNOUNCEMENTS, ClientFault, HOUSE_CLIENT};
 
 /// A message that a client published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,11 @@ pub(super) struct Found {
     qos: QoS,
     retain_as_published: bool,
     ids: Vec<u32>,
+}
+
+/// Whether a retained message on the topic announces what stands in the home.
+fn is_announcement(topic: &str) -> bool {
+    topic.strip_prefix(ANNOUNCEMENTS).is_some_and(|below| below.starts_with('/'))
 }
 
 impl SpaceState {
@@ -207,6 +212,7 @@ impl SpaceState {
                 return false;
             }
             self.retained.keep(Arc::clone(message));
+            self.announces |= is_announcement(message.topic()) && !self.house_is_here();
             self.turn.keep(Row::Retain(Arc::clone(message)), message.qos);
             if message.expires_at_ms.is_some() {
                 self.expire_later(now_ms);
@@ -215,6 +221,12 @@ impl SpaceState {
             self.turn.keep(Row::Forget(message.topic().into()), message.qos);
         }
         true
+    }
+
+    /// Whether the house's own client is connected.
+    fn house_is_here(&self) -> bool {
+        let house = self.session_of(HOUSE_CLIENT).ok();
+        house.and_then(|key| self.members.get(key)).is_some_and(Member::is_there)
     }
 
     /// Brings a message to everybody who takes it. False: there is nobody.

@@ -34,6 +34,9 @@ pub enum SpaceEffect {
     WatchDevices,
     /// Nobody does any more.
     UnwatchDevices,
+    /// Something was announced below [`super::ANNOUNCEMENTS`], and the house's own client is not
+    /// here to hear it.
+    Announced,
 }
 
 /// What was dropped and refused since it was asked last, for the counters.
@@ -76,6 +79,8 @@ pub struct SpaceState {
     pub(super) listening: usize,
     /// Whether the shell was asked to watch the devices.
     pub(super) watches: bool,
+    /// Whether the shell is to be told of an announcement.
+    pub(super) announces: bool,
     pub(super) rate: Bucket,
     pub(super) tally: Tally,
     /// Counts routings.
@@ -137,6 +142,7 @@ impl SpaceState {
             devices: BTreeMap::new(),
             listening: 0,
             watches: false,
+            announces: false,
             rate: Bucket::default(),
             tally: Tally::default(),
             routed: 0,

@@ -7,6 +7,7 @@ use crate::codec::{QoS, ReasonCode, RetainHandling, Subscribe, Subscription, Uns
 use crate::device::LinkId;
 use crate::model::DeviceId;
 
+use super::HOUSE_CLIENT;
 use super::session_state::Outgoing;
 use super::state::{SpaceEffect, SpaceState};
 use super::topics::{SessionKey, Taker};
@@ -68,8 +69,9 @@ impl SpaceState {
         wanted: &Subscription<'_>,
         id: Option<u32>,
     ) -> ReasonCode {
-        let max = self.limits.subscriptions_max;
         let Some(member) = self.members.get_mut(key) else { return ReasonCode::UNSPECIFIED_ERROR };
+        let is_the_house = *member.client_id == *HOUSE_CLIENT;
+        let max = if is_the_house { usize::MAX } else { self.limits.subscriptions_max };
         let taker = Taker::new(key, wanted, id);
         let (count, v5) = (member.filters.len(), member.is_v5());
         let known = member.filters.iter_mut().find(|(filter, _)| **filter == *wanted.filter);

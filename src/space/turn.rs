@@ -131,6 +131,9 @@ impl SpaceState {
         } else if !self.turn.rows.is_empty() {
             self.be_woken(now_ms + LAZY_MS);
         }
+        if std::mem::take(&mut self.announces) {
+            out.push(SpaceEffect::Announced);
+        }
         // Last, because what follows from it is stored after what this turn stores.
         if self.watches != (self.listening > 0) {
             self.watches = !self.watches;

@@ -61,6 +61,10 @@ fn grant_key(device: DeviceId, user: UserId) -> Key {
     Key::new(Table::Grant).id(device.0).id(user.0)
 }
 
+fn announced_key(owner: UserId, device: DeviceId) -> Key {
+    Key::new(Table::Announced).id(owner.0).id(device.0)
+}
+
 fn shared_key(user: UserId, device: DeviceId) -> Key {
     Key::new(Table::Shared).id(user.0).id(device.0)
 }
@@ -72,6 +76,40 @@ pub fn create(batch: &mut Batch, device: &Device, secret: &SecretHash) {
     put(batch, device);
     batch.put(owned_key(device.owner, device.id), &());
     put_secret(batch, device.id, secret);
+}
+
+/// Notes that the device was announced in its owner's topic space.
+pub fn note_announced(batch: &mut Batch, owner: UserId, device: DeviceId) {
+    batch.put(announced_key(owner, device), &());
+}
+
+/// The devices that were announced in `owner`'s topic space, up to `limit`.
+///
+/// # Errors
+/// [`ReadError`]
+pub fn announced_to(
+    store: &Store,
+    owner: UserId,
+    limit: usize,
+) -> Result<Vec<DeviceId>, ReadError> {
+    let prefix = Key::new(Table::Announced).id(owner.0);
+    Ok(last_ids(&store.page(&prefix, None, limit)?).map(DeviceId).collect())
+}
+
+/// Whose topic spaces devices were announced in. Asked once, at the start.
+///
+/// # Errors
+/// [`ReadError`]
+pub fn with_announced(store: &Store) -> Result<Vec<UserId>, ReadError> {
+    let (announced, mut owners) = (Key::new(Table::Announced), Vec::new());
+    loop {
+        // One row of each owner's: the next is beyond all devices that this one can have.
+        let after = owners.last().map(|owner| announced_key(*owner, DeviceId(u64::MAX)));
+        let row = store.page(&announced, after.as_ref(), 1)?;
+        let Some(owner) = row.first().and_then(|(key, _)| key.fields().id()) else { break };
+        owners.push(UserId(owner));
+    }
+    Ok(owners)
 }
 
 /// Keeps the device as it is now.
@@ -313,6 +351,7 @@ pub fn remove(
 ) -> Result<(), ReadError> {
     batch.remove(device_key(device));
     batch.remove(owned_key(owner, device));
+    batch.remove(announced_key(owner, device));
     batch.remove(secret_key(device));
     batch.remove(timer_key(device));
     batch.remove(watch_key(device));

@@ -57,6 +57,8 @@ pub enum Table {
     Audit = 45,
     /// time (newest first), device or account, number -> nothing: the same in order of time.
     AuditTime = 46,
+    /// user, device -> nothing: the devices that were announced in a user's topic space.
+    Announced = 47,
     /// user, topic hash -> retained message.
     Retained = 48,
     /// user, client hash -> session of a topic space's client.
@@ -92,6 +94,7 @@ pub const TABLES: &[Table] = &[
     Table::CertificateDevice,
     Table::Audit,
     Table::AuditTime,
+    Table::Announced,
     Table::Retained,
     Table::SpaceSession,
     Table::SpaceQueue,

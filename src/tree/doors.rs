@@ -92,6 +92,11 @@ pub(super) fn room(
     Ok((spec, view, open))
 }
 
+/// Packets to a client that may wait.
+pub(super) const fn client_outbox_max(config: &Config) -> usize {
+    config.spaces.unwritten_messages_max + CLIENT_OUTBOX_SPARE
+}
+
 fn mqtt_floor(inside: &Inside, sweep: Arc<Sweep>) -> MqttFloor {
     let Inside { config, devices, spaces, sessions, store, .. } = inside;
     let commands = Tasks::new("mqtt commands", config.spaces.commands_max);
@@ -292,7 +297,7 @@ fn mqtt_limits(config: &Config) -> MqttLimits {
         keepalive_s_max: mqtt.keepalive_s_max,
         receive_maximum: mqtt.receive_maximum,
         permits_max: mqtt.permits_max,
-        client_outbox_max: config.spaces.unwritten_messages_max + CLIENT_OUTBOX_SPARE,
+        client_outbox_max: client_outbox_max(config),
         write_s_max: seconds(mqtt.write_stuck_s_max),
         refused_filters: mqtt.refused_filters.clone().into(),
         ..MqttLimits::default()

@@ -19,7 +19,7 @@ import { say } from './toast-list.js';
 const TROUBLED_MAX = 8;
 const WORST_FIRST = ['quarantined', 'backing_off', 'running'];
 const BUSY_MAX = 5;
-const OF_A_USER = ['sessions', 'spaces'];
+const OF_A_USER = ['sessions', 'spaces', 'discovery'];
 
 export class AdminPage extends HTMLElement {
   #tree = h('ul.tree');

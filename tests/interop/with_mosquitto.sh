@@ -181,6 +181,35 @@ check_a_space_is_shut_to_other_users() {
         ! heard theirs 'ours' && ! heard ours 'theirs'
 }
 
+# A socket that announces itself as Tasmota does for Home Assistant.
+check_what_announces_itself_appears_and_obeys() {
+    local config id
+    config='{"name":"Heater","stat_t":"tele/heater/STATE","val_tpl":"{{value_json.POWER}}",
+        "cmd_t":"cmnd/heater/POWER","pl_on":"ON","pl_off":"OFF","uniq_id":"heater_RL_1",
+        "avty_t":"tele/heater/LWT","pl_avail":"Online","pl_not_avail":"Offline",
+        "dev":{"ids":["heater"],"name":"Heater"}}'
+    listen heater as_client -q 1 -t cmnd/heater/POWER || return 1
+    as_client mosquitto_pub -q 1 -r -t tele/heater/LWT -m Online &&
+        as_client mosquitto_pub -q 1 -r -t tele/heater/STATE -m '{"POWER":"OFF"}' &&
+        as_client mosquitto_pub -q 1 -r -t homeassistant/switch/heater_RL_1/config -m "$config" ||
+        return 1
+    # The field of its device as GET /devices shows it, once it has one.
+    heater() {
+        ask GET /devices | python3 -B -c '
+import json, sys
+[heater] = [it for it in json.load(sys.stdin) if it["description"] == "Heater"]
+print(heater["id"], heater["connected"], heater["reported"].get("on"))'
+    }
+    is_heater() { [ "$(heater | cut -d" " -f2-)" = "$1" ]; }
+    soon is_heater 'True False' || return 1
+    id=$(heater | cut -d" " -f1)
+    ask PATCH "/devices/$id" '{"desired":{"on":true}}' >/dev/null &&
+        soon heard heater 'cmnd/heater/POWER|0|0|ON' || return 1
+    as_client mosquitto_pub -q 1 -r -t tele/heater/STATE -m '{"POWER":"ON"}' &&
+        soon is_heater 'True True' || return 1
+    as_client mosquitto_pub -q 1 -r -t tele/heater/LWT -m Offline && soon is_heater 'False True'
+}
+
 for check in $(declare -F | sed -n 's/^declare -f \(check_.*\)/\1/p'); do
     name="mosquitto: $(sed 's/^check_//; s/_/ /g' <<<"$check")"
     # What a check leaves running ends with it.

@@ -22,6 +22,7 @@ mod bad_mqtt;
 mod bad_rest;
 mod bad_socket;
 mod commands;
+mod discovery;
 mod durable;
 mod faults;
 mod guest;

@@ -66,7 +66,7 @@ pub(super) async fn furnish(
             continue;
         }
         let (text, room) = (Arc::from(description), Some(Arc::from(room)));
-        let new = NewDevice { description: text, kind: kind.into(), room };
+        let new = NewDevice { description: text, kind: kind.into(), room, announced: None };
         let create = |answer| SessionMsg::Create(Box::new(new), answer);
         let created = house.sessions.ask(owner, create).await?;
         kept.devices.push(KeptDevice {

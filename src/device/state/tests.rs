@@ -10,6 +10,7 @@ use crate::model::{Caller, DeviceId, Phase, Via};
 use crate::supervision::outbox::outbox;
 use crate::supervision::permit::Permits;
 
+mod following;
 mod restart;
 mod rights;
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use ractor::Message;
 use serde::Serialize;
 
 use crate::devices::Devices;
@@ -15,7 +16,7 @@ use crate::observe::{LogLine, log_tail, metrics};
 use crate::sessions::Sessions;
 use crate::spaces::Spaces;
 use crate::store::{self, SecretHash, Store, accounts};
-use crate::supervision::{ChildInfo, ChildStatus, RoomView, Roster, Tasks, lock};
+use crate::supervision::{ChildInfo, ChildStatus, Directory, RoomView, Roster, Tasks, lock};
 
 use super::pace::Pace;
 
@@ -39,7 +40,7 @@ struct Inner {
     open: AtomicBool,
     root: OnceLock<Roster>,
     rooms: OnceLock<Vec<(&'static str, RoomView)>>,
-    families: OnceLock<(Devices, Spaces, Sessions)>,
+    families: OnceLock<(Devices, Spaces, Sessions, Others)>,
     doors: OnceLock<Vec<(&'static str, Connections)>>,
     pace: Mutex<Pace>,
     room_killed: Mutex<Option<Instant>>,
@@ -64,6 +65,28 @@ pub enum KillError {
         /// Until the next one may be killed.
         retry_in: Duration,
     },
+}
+
+/// A family of one actor per user that this room does not know: what there is, and how one is
+/// killed.
+#[derive(Clone)]
+pub struct Others {
+    name: &'static str,
+    snapshot: Arc<dyn Fn() -> Vec<ChildInfo<UserId>> + Send + Sync>,
+    kill: Arc<dyn Fn(UserId) -> Option<()> + Send + Sync>,
+}
+
+impl Others {
+    /// The children of `directory`.
+    #[must_use]
+    pub fn of<M: Message>(name: &'static str, directory: &Directory<UserId, M>) -> Self {
+        let (listed, killed) = (directory.clone(), directory.clone());
+        Self {
+            name,
+            snapshot: Arc::new(move || listed.snapshot()),
+            kill: Arc::new(move |user| killed.kill(&user)),
+        }
+    }
 }
 
 /// What kills an actor.
@@ -161,8 +184,8 @@ impl HouseView {
     }
 
     /// The families whose actors are shown.
-    pub fn houses(&self, devices: Devices, spaces: Spaces, sessions: Sessions) {
-        drop(self.inner.families.set((devices, spaces, sessions)));
+    pub fn houses(&self, devices: Devices, spaces: Spaces, sessions: Sessions, others: Others) {
+        drop(self.inner.families.set((devices, spaces, sessions, others)));
     }
 
     /// The doors whose connections are counted.
@@ -201,20 +224,24 @@ impl HouseView {
             links: metrics().mqtt_links.get(),
             ..Counts::default()
         };
-        if let Some((devices, spaces, sessions)) = self.inner.families.get() {
-            let (devices, spaces, sessions) = (
+        if let Some((devices, spaces, sessions, others)) = self.inner.families.get() {
+            let (devices, spaces, sessions, theirs) = (
                 devices.directory().snapshot(),
                 spaces.snapshot(),
                 sessions.directory().snapshot(),
+                (others.snapshot)(),
             );
-            counts.quarantined =
-                in_quarantine(&devices) + in_quarantine(&spaces) + in_quarantine(&sessions);
+            counts.quarantined = in_quarantine(&devices)
+                + in_quarantine(&spaces)
+                + in_quarantine(&sessions)
+                + in_quarantine(&theirs);
             (counts.devices, counts.spaces, counts.sessions) =
                 (devices.len(), spaces.len(), sessions.len());
             let of_user = |user: &UserId, actor: &mut Actor| actor.owner = name_of(store, *user);
             listed.extend(family("devices", devices, |id, actor| of_device(store, *id, actor)));
             listed.extend(family("spaces", spaces, of_user));
             listed.extend(family("sessions", sessions, of_user));
+            listed.extend(family(others.name, theirs, of_user));
         }
         let (children, per_s) = self.paced(listed);
         let log = log_tail().into_iter().map(Line::from).collect();
@@ -267,7 +294,7 @@ impl HouseView {
     /// # Errors
     /// [`KillError`]
     pub fn mortal(&self, parent: &str, name: &str) -> Result<Kill, KillError> {
-        let (devices, spaces, sessions) =
+        let (devices, spaces, sessions, others) =
             self.inner.families.get().ok_or(KillError::NoSuchActor)?.clone();
         match parent {
             "devices" => {
@@ -285,6 +312,13 @@ impl HouseView {
                 let runs = spaces.snapshot().iter().any(|space| space.key == user);
                 let killed = |yes: bool| if yes { Ok(()) } else { Err(KillError::NotRunning) };
                 killed(runs).map(|()| -> Kill { Box::new(move || killed(spaces.kill(user))) })
+            }
+            other if other == others.name => {
+                let user: UserId = name.parse().map_err(|_| KillError::NoSuchActor)?;
+                let runs = (others.snapshot)().iter().any(|one| one.key == user);
+                let killed = |done: Option<()>| done.ok_or(KillError::NotRunning);
+                killed(runs.then_some(()))
+                    .map(|()| -> Kill { Box::new(move || killed((others.kill)(user))) })
             }
             "hearth" => Err(KillError::HoldsTheHouse),
             room => self.mortal_in_room(room, name),

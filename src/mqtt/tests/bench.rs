@@ -132,7 +132,8 @@ impl Bench {
                     SpaceEffect::Commit(number, _) => Some(number),
                     SpaceEffect::Write(_)
                     | SpaceEffect::WatchDevices
-                    | SpaceEffect::UnwatchDevices => None,
+                    | SpaceEffect::UnwatchDevices
+                    | SpaceEffect::Announced => None,
                 })
                 .collect();
             if commits.is_empty() {

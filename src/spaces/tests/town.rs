@@ -458,7 +458,9 @@ fn turn<R>(
                     space.stored(number, true, &mut out, now);
                 }
                 SpaceEffect::Write(rows) => lock(store).entry(user).or_default().write(rows),
-                SpaceEffect::WatchDevices | SpaceEffect::UnwatchDevices => {}
+                SpaceEffect::WatchDevices
+                | SpaceEffect::UnwatchDevices
+                | SpaceEffect::Announced => {}
             }
         }
     }

@@ -218,6 +218,21 @@ async fn open_commands_and_timers_are_known_at_the_start_and_old_ones_go() {
 }
 
 #[tokio::test]
+async fn whose_devices_were_announced_is_known_and_which() {
+    let room = Room::new();
+    commit(&room, |batch| {
+        for (owner, device) in [(BOB, LAMP), (BOB, DeviceId(71)), (EVE, DeviceId(72))] {
+            devices::note_announced(batch, owner, device);
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(devices::with_announced(&room.store), Ok(vec![BOB, EVE]));
+    assert_eq!(devices::announced_to(&room.store, BOB, 9), Ok(vec![LAMP, DeviceId(71)]));
+    assert_eq!(devices::announced_to(&room.store, UserId(99), 9), Ok(vec![]));
+}
+
+#[tokio::test]
 async fn a_grant_is_seen_from_both_sides_and_a_removed_device_leaves_nothing() {
     let room = Room::new();
     let grant = Grant { role: Role::Operator, until_ms: Some(9) };
@@ -227,6 +242,7 @@ async fn a_grant_is_seen_from_both_sides_and_a_removed_device_leaves_nothing() {
         devices::put_command(batch, LAMP, &command(2, Phase::Failed));
         devices::put_timer(batch, LAMP, Some(1));
         devices::put_grant(batch, LAMP, EVE, &grant);
+        devices::note_announced(batch, BOB, LAMP);
     })
     .await
     .unwrap();

@@ -33,6 +33,8 @@ pub(super) struct Home {
     pub(super) asked: Vec<(Option<u64>, Vec<Row>)>,
     /// Whether the devices are watched.
     pub(super) watches: bool,
+    /// How often the shell was told of an announcement.
+    pub(super) announced: u32,
     pub(super) outbox_max: usize,
     limits: Arc<SpaceLimits>,
     links: u64,
@@ -89,6 +91,7 @@ impl Home {
             is_quick: true,
             asked: Vec::new(),
             watches: false,
+            announced: 0,
             outbox_max: 10_000,
             limits,
             links: 0,
@@ -107,6 +110,7 @@ impl Home {
                 SpaceEffect::Write(rows) => self.asked.push((None, rows)),
                 SpaceEffect::WatchDevices => self.watches = true,
                 SpaceEffect::UnwatchDevices => self.watches = false,
+                SpaceEffect::Announced => self.announced += 1,
             }
         }
         if self.is_quick {

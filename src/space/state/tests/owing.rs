@@ -7,7 +7,7 @@ use crate::codec::{QoS, RetainHandling, Subscription, Version};
 use crate::device::Said;
 use crate::model::{DeviceId, Props};
 use crate::space::message::Message;
-use crate::space::{RetainedLimits, SpaceLimits};
+use crate::space::{HOUSE_CLIENT, RetainedLimits, SpaceLimits};
 
 const AT_MOST_ONCE: QoS = QoS::AtMostOnce;
 const AT_LEAST_ONCE: QoS = QoS::AtLeastOnce;
@@ -265,4 +265,35 @@ fn a_session_that_was_away_when_the_devices_became_known_is_brought_their_states
     home.turn(|space, out, now| space.device_is(LAMP, &props(false), out, now));
     let mut hub = home.connect(Connect::lasting("hub"));
     assert_eq!(hub.words(), [r#"devices/7/state {"on":false} q1 retained"#]);
+}
+
+#[test]
+fn what_is_announced_is_told_unless_the_house_is_here_to_hear_it() {
+    let mut home = Home::new();
+    let mut hub = home.connect(Connect::new("hub"));
+    home.retain(&mut hub, "homeassistants/light/a/config", "{}", AT_LEAST_ONCE);
+    home.retain(&mut hub, "homeassistant/light/a/config", "", AT_LEAST_ONCE);
+    assert_eq!(home.announced, 0, "nothing is announced");
+    home.retain(&mut hub, "homeassistant/light/a/config", "{}", AT_LEAST_ONCE);
+    assert_eq!(home.announced, 1);
+    let house = home.connect(Connect::new(HOUSE_CLIENT));
+    home.retain(&mut hub, "homeassistant/light/b/config", "{}", AT_LEAST_ONCE);
+    assert_eq!(home.announced, 1);
+    let topics: Vec<String> =
+        home.space.announcements().iter().map(|it| it.topic().into()).collect();
+    assert_eq!(topics, ["homeassistant/light/a/config", "homeassistant/light/b/config"]);
+    home.turn(|space, out, now| space.link_lost(house.at, out, now));
+    home.retain(&mut hub, "homeassistant/light/b/config", "{}", AT_LEAST_ONCE);
+    assert_eq!(home.announced, 2);
+}
+
+#[test]
+fn the_house_may_subscribe_to_as_much_as_it_wants() {
+    let mut home = Home::with(SpaceLimits { subscriptions_max: 1, ..SpaceLimits::default() });
+    for (id, code) in [("hub", "suback 2 97"), (HOUSE_CLIENT, "suback 2 01")] {
+        let mut client = home.connect(Connect::new(id));
+        home.subscribe(&mut client, wanted("a", RetainHandling::Send));
+        home.subscribe(&mut client, wanted("b", RetainHandling::Send));
+        assert_eq!(client.words().last().map(String::as_str), Some(code), "{id}");
+    }
 }

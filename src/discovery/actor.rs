@@ -1,0 +1,396 @@
+//! The discovery actor: carries out what `discovery/state` decides.
+//!
+//! - Process: one per user whose topic space has announcements.
+//! - Supervised by: `discovery`; transient, with back-off, its own window and quarantine.
+//! - Takes: [`DiscoveryMsg`].
+//! - Tells: its user's space, as a client of it; the devices whose link it is; the user's session.
+//! - Never: waits for the space. It waits for the session that makes or deletes a device, and for a
+//!   device's actor to start.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::concurrency::JoinHandle;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
+
+use crate::codec::{
+    QoS, RetainHandling, Subscribe, SubscribeFilters, Subscription, TopicFilters, Unsubscribe,
+    UserProperties,
+};
+use crate::device::{DeviceMsg, LinkEnd, LinkId, Receipt, Report, ToLink};
+use crate::host::now_ms;
+use crate::model::{DeviceId, UserId};
+use crate::observe::metrics;
+use crate::session::{NewDevice, SessionError, SessionMsg};
+use crate::space::message::Message;
+use crate::space::{ANNOUNCEMENTS, Published};
+use crate::store::{self, Batch};
+use crate::supervision::Gauge;
+use crate::supervision::permit::{Permit, Permits};
+
+use super::lines::{DeviceLine, Seat};
+use super::state::{DiscoveryState, Effect, Said};
+use super::{DiscoveryFloor, DiscoveryMsg, DiscoveryRef};
+
+/// Under which a client subscribes; nobody looks at the answer.
+const PACKET_ID: NonZeroU16 = NonZeroU16::MIN;
+
+/// Starts the actor of `user` under `supervisor`.
+///
+/// # Errors
+/// Only if the supervisor is going down.
+pub async fn start(
+    user: UserId,
+    floor: Arc<DiscoveryFloor>,
+    gauge: Gauge,
+    supervisor: ActorCell,
+) -> Result<ActorRef<DiscoveryMsg>, SpawnErr> {
+    let arguments = (user, floor, gauge);
+    let (actor, _) = Actor::spawn_linked(None, DiscoveryActor, arguments, supervisor).await?;
+    Ok(actor)
+}
+
+struct DiscoveryActor;
+
+/// A timer that will cast a message to the actor.
+type Timer = JoinHandle<Result<(), MessagingErr<DiscoveryMsg>>>;
+
+struct Running {
+    user: UserId,
+    floor: Arc<DiscoveryFloor>,
+    /// Where its own messages go.
+    myself: DiscoveryRef,
+    /// Its place in the space, and what is announced there.
+    home: Option<(Seat, DiscoveryState)>,
+    lines: HashMap<DeviceId, DeviceLine>,
+    alarm_clock: Option<(i64, Timer)>,
+}
+
+impl Actor for DiscoveryActor {
+    type Msg = DiscoveryMsg;
+    type State = Running;
+    type Arguments = (UserId, Arc<DiscoveryFloor>, Gauge);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<DiscoveryMsg>,
+        (user, floor, gauge): Self::Arguments,
+    ) -> Result<Running, ActorProcessingErr> {
+        let myself = DiscoveryRef::new(myself, gauge);
+        let (home, lines) = (None, HashMap::new());
+        Ok(Running { user, floor, myself, home, lines, alarm_clock: None })
+    }
+
+    /// An actor that is started again after a fault may never hear from anybody.
+    async fn post_start(
+        &self,
+        _: ActorRef<DiscoveryMsg>,
+        running: &mut Running,
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(running.myself.cast(DiscoveryMsg::Wake)?)
+    }
+
+    /// Boxed: an actor holds the space of its `handle`, and twice, also while it has nothing to do.
+    fn handle(
+        &self,
+        _: ActorRef<DiscoveryMsg>,
+        message: DiscoveryMsg,
+        running: &mut Running,
+    ) -> impl Future<Output = Result<(), ActorProcessingErr>> + Send {
+        running.myself.gauge().taken();
+        Box::pin(running.handle(message))
+    }
+}
+
+impl Running {
+    async fn handle(&mut self, message: DiscoveryMsg) -> Result<(), ActorProcessingErr> {
+        let (now_ms, mut out) = (now_ms(), Vec::new());
+        if self.home.is_none() {
+            self.home = Some(self.enter(now_ms).await?);
+        }
+        let Some((_, state)) = &mut self.home else { return Ok(()) };
+        let mut permit = None;
+        match message {
+            DiscoveryMsg::Wake => {}
+            DiscoveryMsg::FromSpace(message, held) => {
+                state.hear(&message, now_ms, &mut out);
+                permit = Some(held);
+            }
+            DiscoveryMsg::SpaceLost => return Err("the topic space ended".into()),
+            DiscoveryMsg::FromDevice(id, link, message, _permit) => {
+                if self.is_on(id, link) {
+                    self.told_by_device(id, message, now_ms, &mut out)?;
+                }
+            }
+            DiscoveryMsg::LinkLost(id, link) => {
+                if self.lines.get(&id).is_some_and(|line| line.link == link) {
+                    self.lines.remove(&id);
+                    state.link_lost(id, now_ms);
+                }
+            }
+            DiscoveryMsg::Tick => {
+                self.alarm_clock = None;
+                state.tick(now_ms, &mut out);
+            }
+        }
+        self.complain();
+        self.carry_out(out, permit, now_ms).await?;
+        self.set_alarm_clock(now_ms);
+        Ok(())
+    }
+
+    /// What is announced in vain is counted, and told in the log.
+    fn complain(&mut self) {
+        let in_vain = self.home.as_mut().map(|(_, state)| state.take_in_vain());
+        for why in in_vain.unwrap_or_default() {
+            metrics().announced_in_vain.inc();
+            tracing::info!(user = %self.user, why, "announced in vain");
+        }
+    }
+
+    fn is_on(&self, id: DeviceId, link: LinkId) -> bool {
+        self.lines.get(&id).is_some_and(|line| line.link == link)
+    }
+
+    /// Takes a place in the space, and sees what is announced there: in one turn, so that nothing
+    /// falls between what was announced before and what is announced from now on.
+    async fn enter(&self, now_ms: i64) -> Result<(Seat, DiscoveryState), ActorProcessingErr> {
+        let Self { user, floor, myself, .. } = self;
+        floor.store.settled().await;
+        let earlier = store::devices::announced_to(&floor.store, *user, floor.devices_max)?;
+        let seats = (&floor.spaces, &floor.tasks);
+        let seat = Seat::take(seats, *user, floor.outbox_max, myself.clone())?;
+        let filters =
+            ["+/+/config", "+/+/+/config"].map(|below| format!("{ANNOUNCEMENTS}/{below}"));
+        let filters = filters.each_ref().map(|filter| Subscription {
+            retain_handling: RetainHandling::DoNotSend,
+            ..heard(filter)
+        });
+        let announced = seat.place.enter(|space, at, out, now| {
+            space.subscribe(at, &subscribe(&filters), out, now);
+            space.announcements()
+        })?;
+        Ok((seat, DiscoveryState::new(*user, &announced, earlier, now_ms)))
+    }
+
+    fn told_by_device(
+        &mut self,
+        id: DeviceId,
+        message: ToLink,
+        now_ms: i64,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some((_, state)) = &mut self.home else { return Ok(()) };
+        match message {
+            ToLink::Set(payload, number) => state.want(id, number, &payload, out),
+            ToLink::Handled(_) => {}
+            ToLink::Close(why) => {
+                self.lines.remove(&id);
+                match why {
+                    LinkEnd::TakenOver => state.taken_over(id),
+                    // A new secret of a device's is not ours to know; that it is gone is.
+                    LinkEnd::Revoked if store::devices::get(&self.floor.store, id)?.is_none() => {
+                        state.dismissed(id, now_ms, out);
+                    }
+                    LinkEnd::Revoked | LinkEnd::ShuttingDown => state.link_lost(id, now_ms),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(
+        &mut self,
+        effects: Vec<Effect>,
+        permit: Option<Permit>,
+        now_ms: i64,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            let mut more = Vec::new();
+            match effect {
+                Effect::Subscribe(topic) => self.subscribe(&topic)?,
+                Effect::Unsubscribe(topic) => self.unsubscribe(&topic)?,
+                Effect::Publish(order) => {
+                    self.publish(&Message::new(
+                        &order.topic,
+                        &order.payload,
+                        order.qos,
+                        order.retain,
+                    ))?;
+                }
+                Effect::Announce(topic, payload) => {
+                    let payload = payload.unwrap_or_default();
+                    self.publish(&Message::new(&topic, &payload, QoS::AtLeastOnce, true))?;
+                }
+                Effect::Make(id) => {
+                    let exists = self.make(id).await;
+                    if let Some((_, state)) = &mut self.home {
+                        state.made(id, exists, now_ms, &mut more);
+                    }
+                }
+                Effect::Forget(id) => self.forget(id).await,
+                Effect::Attach(id) => {
+                    let is_linked = self.attach(id).await;
+                    if let Some((_, state)) = &mut self.home {
+                        state.attached(id, is_linked, now_ms, &mut more);
+                    }
+                }
+                Effect::Listen(id) => self.tell(id, |link| DeviceMsg::Listens(link, true)),
+                Effect::Detach(id) => drop(self.lines.remove(&id)),
+                Effect::Say(id, said) => self.say(id, said, permit.as_ref()),
+                Effect::Delivered(id, number) => {
+                    self.tell(id, |link| DeviceMsg::Delivered(link, number));
+                }
+            }
+            more.into_iter().rev().for_each(|effect| effects.push_front(effect));
+        }
+        Ok(())
+    }
+
+    fn subscribe(&self, topic: &str) -> Result<(), ActorProcessingErr> {
+        let Some((seat, _)) = &self.home else { return Ok(()) };
+        let filters = [heard(topic)];
+        Ok(seat.place.enter(|space, at, out, now| {
+            space.subscribe(at, &subscribe(&filters), out, now);
+        })?)
+    }
+
+    fn unsubscribe(&self, topic: &str) -> Result<(), ActorProcessingErr> {
+        let Some((seat, _)) = &self.home else { return Ok(()) };
+        let filters = [topic];
+        Ok(seat.place.enter(|space, at, out, now| {
+            let unsubscribe = Unsubscribe {
+                packet_id: PACKET_ID,
+                user_properties: UserProperties::default(),
+                filters: TopicFilters::new(&filters),
+            };
+            space.unsubscribe(at, &unsubscribe, out, now);
+        })?)
+    }
+
+    fn publish(&self, message: &Message) -> Result<(), ActorProcessingErr> {
+        let Some((seat, _)) = &self.home else { return Ok(()) };
+        let published = Published { message: Arc::new(message.clone()), packet_id: None };
+        let done =
+            seat.place.enter(|space, at, out, now| space.publish(at, published, out, now))?;
+        if let Err(fault) = done {
+            tracing::warn!(user = %self.user, topic = message.topic(), %fault, "not published");
+        }
+        Ok(())
+    }
+
+    /// Sees to it that an announced device exists. False: it does not.
+    async fn make(&self, id: DeviceId) -> bool {
+        let Self { user, floor, home: Some((_, state)), .. } = self else { return false };
+        let Some(thing) = state.thing(id) else { return false };
+        match store::devices::get(&floor.store, id) {
+            Ok(Some(device)) if device.owner == *user => return self.note(id).await,
+            Ok(Some(_)) => {
+                tracing::warn!(%user, %id, "an announced device has another's identity");
+                return false;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%user, %error, "devices can't be read");
+                return false;
+            }
+        }
+        let new = NewDevice {
+            description: thing.name.as_str().into(),
+            kind: thing.kind.into(),
+            room: thing.room.as_deref().map(Into::into),
+            announced: Some(id),
+        };
+        let made =
+            floor.sessions.ask(*user, |reply| SessionMsg::Create(Box::new(new), reply)).await;
+        made.inspect_err(|error| tracing::warn!(%user, %error, "an announced device is not made"))
+            .is_ok()
+    }
+
+    /// Notes that a device which was there before was announced: one of an imported house, say.
+    async fn note(&self, id: DeviceId) -> bool {
+        let Self { user, floor, .. } = self;
+        let mut batch = Batch::new();
+        store::devices::note_announced(&mut batch, *user, id);
+        let noted = floor.store.commit(batch).await;
+        noted.inspect_err(|error| tracing::warn!(%user, %error, "not stored")).is_ok()
+    }
+
+    async fn forget(&mut self, id: DeviceId) {
+        self.lines.remove(&id);
+        let Self { user, floor, .. } = self;
+        match floor.sessions.ask(*user, |reply| SessionMsg::Delete(id, reply)).await {
+            Ok(()) | Err(SessionError::NoSuchDevice) => {}
+            Err(error) => tracing::warn!(%user, %id, %error, "a device that left is not deleted"),
+        }
+    }
+
+    async fn attach(&mut self, id: DeviceId) -> bool {
+        let floor = &self.floor;
+        let lines = (&floor.devices, &floor.tasks);
+        match DeviceLine::open(lines, id, self.myself.clone()).await {
+            Ok(line) => {
+                self.lines.insert(id, line);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(user = %self.user, %id, %error, "no link to an announced device");
+                false
+            }
+        }
+    }
+
+    /// Brings a device what it says of itself.
+    fn say(&self, id: DeviceId, said: Said, permit: Option<&Permit>) {
+        let Some(line) = self.lines.get(&id) else { return };
+        let report = match said {
+            Said::State(properties) => {
+                let (props, faults) = line.kind.report(&properties);
+                Report::State(props, faults)
+            }
+            Said::Other(report) => report,
+        };
+        // What no message from the space caused is little.
+        let permit = permit.cloned().or_else(|| Permits::new(1).try_acquire());
+        if let Some(permit) = permit {
+            self.tell(id, |link| DeviceMsg::Said(link, report, Receipt::silent(permit)));
+        }
+    }
+
+    /// An actor that is gone is noticed at its line.
+    fn tell(&self, id: DeviceId, message: impl FnOnce(LinkId) -> DeviceMsg) {
+        if let Some(line) = self.lines.get(&id) {
+            drop(line.device.cast(message(line.link)));
+        }
+    }
+
+    /// Has itself woken when there will be something to do that nobody asks for.
+    fn set_alarm_clock(&mut self, now_ms: i64) {
+        let next_ms = self.home.as_ref().and_then(|(_, state)| state.next_tick_ms());
+        if self.alarm_clock.as_ref().map(|(set_ms, _)| *set_ms) == next_ms {
+            return;
+        }
+        if let Some((_, older)) = self.alarm_clock.take() {
+            older.abort();
+        }
+        let Some(at_ms) = next_ms else { return };
+        let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
+        self.alarm_clock = Some((at_ms, self.myself.send_after(wait, || DiscoveryMsg::Tick)));
+    }
+}
+
+fn heard(filter: &str) -> Subscription<'_> {
+    Subscription { filter, no_local: true, ..Subscription::default() }
+}
+
+fn subscribe<'a>(filters: &'a [Subscription<'a>]) -> Subscribe<'a> {
+    Subscribe {
+        packet_id: PACKET_ID,
+        subscription_id: None,
+        user_properties: UserProperties::default(),
+        filters: SubscribeFilters::new(filters),
+    }
+}

@@ -1,0 +1,139 @@
+//! Which devices the entities of a home make up. Pure.
+//!
+//! An entity with something to command is a device of its own; sensors of one thing are one
+//! device, and join the only switch that the thing has. The answer follows from the entities alone,
+//! not from the order in which they were announced, so that a device has the same identity in every
+//! life.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::model::device::{DESCRIPTION_CHARS_MAX, ROOM_CHARS_MAX};
+use crate::model::{DeviceId, UserId};
+
+use super::entity::{Entity, Role};
+use super::sensor::Measure;
+
+/// A device that was announced.
+#[derive(Debug, Clone)]
+pub struct Thing {
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// What people will call it.
+    pub name: String,
+    /// Where it stands.
+    pub room: Option<String>,
+    /// The entities that it consists of.
+    pub parts: Vec<Arc<Entity>>,
+}
+
+/// The devices that `entities` make up in the home of `user`.
+pub fn things<'e>(
+    user: UserId,
+    entities: impl IntoIterator<Item = &'e Arc<Entity>>,
+) -> BTreeMap<DeviceId, Thing> {
+    let mut groups: BTreeMap<Option<&str>, Vec<&Arc<Entity>>> = BTreeMap::new();
+    for entity in entities {
+        groups.entry(entity.device.as_deref()).or_default().push(entity);
+    }
+    let mut plan = Plan { user, things: BTreeMap::new() };
+    for (device, mut group) in groups {
+        group.sort_by(|one, other| one.key.cmp(&other.key));
+        match device {
+            Some(device) => plan.group(device, &group),
+            None => group.iter().for_each(|entity| plan.group(&entity.key, &[entity])),
+        }
+    }
+    plan.things
+}
+
+fn measures(entity: &Entity, wanted: &[Measure]) -> bool {
+    matches!(&entity.role, Role::Sensor(sensor) if wanted.contains(&sensor.measure))
+}
+
+struct Plan {
+    user: UserId,
+    things: BTreeMap<DeviceId, Thing>,
+}
+
+impl Plan {
+    /// The entities of one thing, in the order of their keys.
+    fn group(&mut self, device: &str, group: &[&Arc<Entity>]) {
+        let switches = group.iter().filter(|entity| matches!(entity.role, Role::Switch(_)));
+        let measures = |wanted: &[Measure]| group.iter().any(|entity| measures(entity, wanted));
+        let metered = measures(&[Measure::Power, Measure::Energy]);
+        let is_plug = metered && switches.count() == 1;
+        let has_climate = measures(&[Measure::Temperature, Measure::Humidity]);
+        let (mut plug, mut thermometer) = (Vec::new(), Vec::new());
+        for entity in group {
+            let sensor = match &entity.role {
+                Role::Switch(_) if is_plug => {
+                    plug.push(Arc::clone(entity));
+                    continue;
+                }
+                Role::Light(_) | Role::Switch(_) => {
+                    self.alone(entity);
+                    continue;
+                }
+                Role::Sensor(sensor) => sensor,
+            };
+            let parts = match sensor.measure {
+                Measure::Power | Measure::Energy => &mut plug,
+                // How full the battery of a door's contact is makes it no thermometer.
+                Measure::Battery if !has_climate => continue,
+                Measure::Temperature | Measure::Humidity | Measure::Battery => &mut thermometer,
+            };
+            if parts.iter().any(|part| self::measures(part, &[sensor.measure])) {
+                self.alone(entity);
+            } else {
+                parts.push(Arc::clone(entity));
+            }
+        }
+        self.together("plug", device, plug);
+        self.together("thermometer", device, thermometer);
+    }
+
+    /// A device of one entity.
+    fn alone(&mut self, entity: &Arc<Entity>) {
+        self.add(entity.kind(), &entity.key, &entity.name, vec![Arc::clone(entity)]);
+    }
+
+    /// A device of all that one thing has of a kind.
+    fn together(&mut self, kind: &'static str, device: &str, parts: Vec<Arc<Entity>>) {
+        let Some(first) = parts.first().cloned() else { return };
+        let name = match &first.device_name {
+            Some(name) => name,
+            None => &first.name,
+        };
+        self.add(kind, device, name, parts);
+    }
+
+    fn add(&mut self, kind: &'static str, key: &str, name: &str, parts: Vec<Arc<Entity>>) {
+        let short = |text: &str, chars_max| text.chars().take(chars_max).collect::<String>();
+        let room = parts.iter().find_map(|part| part.area.as_deref());
+        let thing = Thing {
+            kind,
+            name: short(name, DESCRIPTION_CHARS_MAX),
+            room: room.map(|room| short(room, ROOM_CHARS_MAX)),
+            parts,
+        };
+        self.things.insert(identity(self.user, kind, key), thing);
+    }
+}
+
+/// The identity of what a home calls `key`: another in every home, and the same for ever.
+fn identity(user: UserId, kind: &str, key: &str) -> DeviceId {
+    let mut hash = Sha256::new();
+    hash.update(user.0.to_be_bytes());
+    for text in [kind, key] {
+        hash.update([0]);
+        hash.update(text);
+    }
+    let bits = hash.finalize().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+    DeviceId::from_random(bits)
+}
+
+#[cfg(test)]
+mod tests;
