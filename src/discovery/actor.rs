@@ -34,6 +34,9 @@ use super::lines::{DeviceLine, Seat};
 use super::state::{DiscoveryState, Effect, Said};
 use super::{DiscoveryFloor, DiscoveryMsg, DiscoveryRef};
 
+/// How long a device is new, in milliseconds: a day.
+const NEW_MS: i64 = 24 * 3_600_000;
+
 /// Under which a client subscribes; nobody looks at the answer.
 const PACKET_ID: NonZeroU16 = NonZeroU16::MIN;
 
@@ -159,7 +162,7 @@ impl Running {
     async fn enter(&self, now_ms: i64) -> Result<(Seat, DiscoveryState), ActorProcessingErr> {
         let Self { user, floor, myself, .. } = self;
         floor.store.settled().await;
-        let earlier = store::devices::announced_to(&floor.store, *user, floor.devices_max)?;
+        let known = store::devices::announced_to(&floor.store, *user, floor.devices_max)?;
         let seats = (&floor.spaces, &floor.tasks);
         let seat = Seat::take(seats, *user, floor.outbox_max, myself.clone())?;
         let filters =
@@ -172,7 +175,7 @@ impl Running {
             space.subscribe(at, &subscribe(&filters), out, now);
             space.announcements()
         })?;
-        Ok((seat, DiscoveryState::new(*user, &announced, earlier, now_ms)))
+        Ok((seat, DiscoveryState::new(*user, &announced, known, now_ms)))
     }
 
     fn told_by_device(
@@ -208,6 +211,8 @@ impl Running {
         now_ms: i64,
     ) -> Result<(), ActorProcessingErr> {
         let mut effects = VecDeque::from(effects);
+        // Once a device can't be made, the others of the turn can't either.
+        let mut may_make = true;
         while let Some(effect) = effects.pop_front() {
             let mut more = Vec::new();
             match effect {
@@ -226,12 +231,13 @@ impl Running {
                     self.publish(&Message::new(&topic, &payload, QoS::AtLeastOnce, true))?;
                 }
                 Effect::Make(id) => {
-                    let exists = self.make(id).await;
+                    let exists = may_make && self.make(id).await;
+                    may_make = exists;
                     if let Some((_, state)) = &mut self.home {
                         state.made(id, exists, now_ms, &mut more);
                     }
                 }
-                Effect::Forget(id) => self.forget(id).await,
+                Effect::Forget(id) => self.forget(id, now_ms).await?,
                 Effect::Attach(id) => {
                     let is_linked = self.attach(id).await;
                     if let Some((_, state)) = &mut self.home {
@@ -319,13 +325,21 @@ impl Running {
         noted.inspect_err(|error| tracing::warn!(%user, %error, "not stored")).is_ok()
     }
 
-    async fn forget(&mut self, id: DeviceId) {
+    /// Deletes a device that is announced no longer, if it is new. An older one has a history, and
+    /// perhaps others who share it: it stays, not connected, until its owner deletes it.
+    async fn forget(&mut self, id: DeviceId, now_ms: i64) -> Result<(), ActorProcessingErr> {
         self.lines.remove(&id);
         let Self { user, floor, .. } = self;
+        let Some(device) = store::devices::get(&floor.store, id)? else { return Ok(()) };
+        if now_ms.saturating_sub(device.created_ms) > NEW_MS {
+            tracing::info!(%user, %id, "a device is announced no longer, and stays");
+            return Ok(());
+        }
         match floor.sessions.ask(*user, |reply| SessionMsg::Delete(id, reply)).await {
             Ok(()) | Err(SessionError::NoSuchDevice) => {}
             Err(error) => tracing::warn!(%user, %id, %error, "a device that left is not deleted"),
         }
+        Ok(())
     }
 
     async fn attach(&mut self, id: DeviceId) -> bool {

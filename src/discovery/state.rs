@@ -23,8 +23,11 @@ const SETTLE_MS: i64 = 1_000;
 /// How long a device stays that is announced no longer, in milliseconds: what takes its
 /// announcements back to make better ones has done so by then.
 const LEAVES_MS: i64 = 5_000;
-/// How long it is waited before something that could not be done is tried again, in milliseconds.
-const RETRY_MS: i64 = 5_000;
+/// Most entities of a home.
+const ENTITIES_MAX: usize = 4_096;
+/// How long it is waited before something that could not be done is tried again, in milliseconds;
+/// twice as long each time, up to the second.
+const RETRY_MS: (i64, i64) = (5_000, 600_000);
 
 /// What the actor is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +38,7 @@ pub enum Effect {
     Unsubscribe(Box<str>),
     /// See to it that the device exists; then call [`DiscoveryState::made`].
     Make(DeviceId),
-    /// The device is announced no longer: delete it.
+    /// The device is announced no longer, and has not been announced anew.
     Forget(DeviceId),
     /// Become the device's link; then call [`DiscoveryState::attached`].
     Attach(DeviceId),
@@ -135,19 +138,24 @@ pub struct DiscoveryState {
     routes: HashMap<Box<str>, Vec<(DeviceId, Arc<Entity>)>>,
     /// What was announced in vain, and why, since this was asked last.
     in_vain: Vec<String>,
+    /// Devices that were made of announcements, in this life or an earlier one.
+    known: BTreeSet<DeviceId>,
     /// Devices that are announced no longer, and when they go.
     leaving: BTreeMap<DeviceId, i64>,
     settle_ms: Option<i64>,
     retry_ms: Option<i64>,
+    /// How long the next wait before another try will be.
+    patience_ms: i64,
 }
 
 impl DiscoveryState {
-    /// A home in which all this is announced now; these were made of it in an `earlier` life.
+    /// A home in which all this is announced now; the `known` devices were made of it in earlier
+    /// lives.
     #[must_use]
     pub fn new(
         user: UserId,
         announced: &[Arc<Message>],
-        earlier: impl IntoIterator<Item = DeviceId>,
+        known: impl IntoIterator<Item = DeviceId>,
         now_ms: i64,
     ) -> Self {
         let mut state = Self {
@@ -156,9 +164,11 @@ impl DiscoveryState {
             places: BTreeMap::new(),
             routes: HashMap::new(),
             in_vain: Vec::new(),
-            leaving: earlier.into_iter().map(|id| (id, now_ms + LEAVES_MS)).collect(),
+            known: known.into_iter().collect(),
+            leaving: BTreeMap::new(),
             settle_ms: None,
             retry_ms: None,
+            patience_ms: RETRY_MS.0,
         };
         for message in announced.iter().filter(|message| config::is_config(message.topic())) {
             state.announced(message, now_ms);
@@ -170,7 +180,10 @@ impl DiscoveryState {
     /// A message came from the space.
     pub fn hear(&mut self, message: &Arc<Message>, now_ms: i64, out: &mut Vec<Effect>) {
         if config::is_config(message.topic()) {
-            self.announced(message, now_ms);
+            // What is not retained is said to those who are there, and is gone when they are.
+            if message.retain {
+                self.announced(message, now_ms);
+            }
         } else {
             self.told(message.topic(), message.payload(), out);
         }
@@ -184,11 +197,13 @@ impl DiscoveryState {
         self.leaving.retain(|id, due_ms| {
             let stays = *due_ms > now_ms;
             if !stays {
+                self.known.remove(id);
                 out.push(Effect::Forget(*id));
             }
             stays
         });
         if self.retry_ms.take_if(|due_ms| *due_ms <= now_ms).is_some() {
+            self.patience_ms = RETRY_MS.1.min(2 * self.patience_ms);
             for (id, place) in &self.places {
                 if !place.exists {
                     out.push(Effect::Make(*id));
@@ -220,10 +235,13 @@ impl DiscoveryState {
     pub fn made(&mut self, id: DeviceId, exists: bool, now_ms: i64, out: &mut Vec<Effect>) {
         let Some(place) = self.places.get_mut(&id) else { return };
         place.exists = exists;
-        if !exists {
-            self.retry(now_ms);
-        } else if place.should_attach() {
+        if exists && place.should_attach() {
             out.push(Effect::Attach(id));
+        }
+        if exists {
+            self.known.insert(id);
+        } else {
+            self.retry(now_ms);
         }
     }
 
@@ -245,6 +263,7 @@ impl DiscoveryState {
     pub fn link_lost(&mut self, id: DeviceId, now_ms: i64) {
         if let Some(place) = self.places.get_mut(&id) {
             place.is_linked = false;
+            self.patience_ms = RETRY_MS.0;
             self.retry(now_ms);
         }
     }
@@ -260,6 +279,7 @@ impl DiscoveryState {
     /// it announces itself anew.
     pub fn dismissed(&mut self, id: DeviceId, now_ms: i64, out: &mut Vec<Effect>) {
         let Some(place) = self.places.remove(&id) else { return };
+        self.known.remove(&id);
         let gone =
             |entity: &Arc<Entity>| place.thing.parts.iter().any(|it| Arc::ptr_eq(it, entity));
         self.configs.retain(|topic, config| {
@@ -312,34 +332,35 @@ impl DiscoveryState {
 
     fn announced(&mut self, message: &Arc<Message>, now_ms: i64) {
         let topic = message.topic();
+        let announced = match config::read(topic, message.payload()) {
+            Ok(announced) => announced,
+            // What can't be understood takes nothing back.
+            Err(error) => return self.in_vain.push(format!("{topic}: {error}")),
+        };
         let before = self.configs.remove(topic).map(|config| config.entities).unwrap_or_default();
-        match config::read(topic, message.payload()) {
-            Ok(announced) => {
-                let passed_over = announced.passed_over.into_iter();
-                self.in_vain.extend(
-                    passed_over.map(|part| format!("{topic} {}: {}", part.component, part.why)),
-                );
-                // What is announced as it was before goes on undisturbed.
-                let same = |entity: &Entity| before.iter().find(|it| ***it == *entity).cloned();
-                let entities = announced.entities.into_iter();
-                let entities =
-                    entities.map(|entity| same(&entity).unwrap_or_else(|| Arc::new(entity)));
-                let entities = entities.collect();
-                let config = Config { message: Arc::clone(message), entities };
-                self.configs.insert(topic.into(), config);
-            }
-            Err(_) if message.payload().is_empty() => {}
-            Err(error) => {
-                self.in_vain.push(format!("{topic}: {error}"));
-            }
+        // What is announced as it was before goes on undisturbed.
+        let same = |entity: &Entity| before.iter().find(|it| ***it == *entity).cloned();
+        let read = announced.entities.into_iter();
+        let read = read.map(|entity| same(&entity).unwrap_or_else(|| Arc::new(entity)));
+        let mut entities: Vec<Arc<Entity>> = read.collect();
+        for part in announced.passed_over {
+            entities.extend(before.iter().find(|it| it.component == part.component).cloned());
+            self.in_vain.push(format!("{topic} {}: {}", part.component, part.why));
+        }
+        let others: usize = self.configs.values().map(|config| config.entities.len()).sum();
+        if others + entities.len() > ENTITIES_MAX {
+            self.in_vain.push(format!("{topic}: more than {ENTITIES_MAX} entities"));
+        } else if !entities.is_empty() {
+            self.configs.insert(topic.into(), Config { message: Arc::clone(message), entities });
         }
         self.settle_ms = Some(now_ms + SETTLE_MS);
     }
 
     /// Brings devices and subscriptions in line with what is announced.
     fn settle(&mut self, now_ms: i64, out: &mut Vec<Effect>) {
+        self.patience_ms = RETRY_MS.0;
         let entities = self.configs.values().flat_map(|config| &config.entities);
-        let mut planned = things(self.user, entities);
+        let mut planned = things(self.user, entities, |id| self.known.contains(&id));
         let known: Vec<DeviceId> = self.places.keys().copied().collect();
         for id in known {
             if !planned.contains_key(&id) {
@@ -441,7 +462,7 @@ impl DiscoveryState {
     }
 
     fn retry(&mut self, now_ms: i64) {
-        let due_ms = now_ms + RETRY_MS;
+        let due_ms = now_ms + self.patience_ms;
         self.retry_ms = Some(self.retry_ms.map_or(due_ms, |earlier_ms| earlier_ms.min(due_ms)));
     }
 }

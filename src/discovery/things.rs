@@ -1,9 +1,9 @@
 //! Which devices the entities of a home make up. Pure.
 //!
 //! An entity with something to command is a device of its own; sensors of one thing are one
-//! device, and join the only switch that the thing has. The answer follows from the entities alone,
-//! not from the order in which they were announced, so that a device has the same identity in every
-//! life.
+//! device, and join the only switch that the thing has. The answer follows from the entities, not
+//! from the order in which they were announced, so that a device has the same identity in every
+//! life; and a switch that was a device without sensors stays one, with its history and its name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,16 +29,17 @@ pub struct Thing {
     pub parts: Vec<Arc<Entity>>,
 }
 
-/// The devices that `entities` make up in the home of `user`.
+/// The devices that `entities` make up in the home of `user`, where some are known already.
 pub fn things<'e>(
     user: UserId,
     entities: impl IntoIterator<Item = &'e Arc<Entity>>,
+    is_known: impl Fn(DeviceId) -> bool,
 ) -> BTreeMap<DeviceId, Thing> {
     let mut groups: BTreeMap<Option<&str>, Vec<&Arc<Entity>>> = BTreeMap::new();
     for entity in entities {
         groups.entry(entity.device.as_deref()).or_default().push(entity);
     }
-    let mut plan = Plan { user, things: BTreeMap::new() };
+    let mut plan = Plan { user, is_known, things: BTreeMap::new() };
     for (device, mut group) in groups {
         group.sort_by(|one, other| one.key.cmp(&other.key));
         match device {
@@ -53,18 +54,20 @@ fn measures(entity: &Entity, wanted: &[Measure]) -> bool {
     matches!(&entity.role, Role::Sensor(sensor) if wanted.contains(&sensor.measure))
 }
 
-struct Plan {
+struct Plan<K> {
     user: UserId,
+    is_known: K,
     things: BTreeMap<DeviceId, Thing>,
 }
 
-impl Plan {
+impl<K: Fn(DeviceId) -> bool> Plan<K> {
     /// The entities of one thing, in the order of their keys.
     fn group(&mut self, device: &str, group: &[&Arc<Entity>]) {
-        let switches = group.iter().filter(|entity| matches!(entity.role, Role::Switch(_)));
+        let mut switches = group.iter().filter(|entity| matches!(entity.role, Role::Switch(_)));
+        let only = switches.next().filter(|_| switches.next().is_none());
         let measures = |wanted: &[Measure]| group.iter().any(|entity| measures(entity, wanted));
         let metered = measures(&[Measure::Power, Measure::Energy]);
-        let is_plug = metered && switches.count() == 1;
+        let is_plug = metered && only.is_some_and(|switch| !self.stands_alone(device, switch));
         let has_climate = measures(&[Measure::Temperature, Measure::Humidity]);
         let (mut plug, mut thermometer) = (Vec::new(), Vec::new());
         for entity in group {
@@ -93,6 +96,12 @@ impl Plan {
         }
         self.together("plug", device, plug);
         self.together("thermometer", device, thermometer);
+    }
+
+    /// Whether the only switch of a thing is a device already, and the thing no plug.
+    fn stands_alone(&self, device: &str, switch: &Entity) -> bool {
+        let is_known = |kind, key| (self.is_known)(identity(self.user, kind, key));
+        is_known(switch.kind(), &switch.key) && !is_known("plug", device)
     }
 
     /// A device of one entity.

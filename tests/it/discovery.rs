@@ -1,7 +1,10 @@
 //! What is announced in a topic space in Home Assistant's words, as its user sees it.
 
+use std::path::Path;
+
 use hearth::codec::QoS;
-use hearth::model::UserId;
+use hearth::model::{DeviceId, UserId};
+use hearth::store::{self, Batch, Store};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -282,6 +285,45 @@ async fn an_announced_device_is_the_same_after_kill_9() {
     let told = soon(guest.message()).await;
     assert!(told.contains("OFF"), "{told}");
     server.kill();
+}
+
+#[tokio::test]
+async fn a_device_that_was_announced_for_days_stays_when_it_is_not_any_more() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path());
+    let ann = Person::register(server.http, server.mqtt, "ann").await;
+    let hub = ann.credential("hub").await;
+    let bulb = Bulb::announced(&hub).await;
+    let lamp = thing(&ann, &device(&ann, is_lit).await);
+    assert_eq!(server.terminate(), Some(0));
+    drop(bulb);
+    make_older(folder.path(), DeviceId(lamp.id), 2 * 24 * 3_600_000).await;
+    let server = Server::start(folder.path());
+    let ann = Person::login(server.http, server.mqtt, "ann").await;
+    device(&ann, is_lit).await;
+    let mut guest = Guest::open(&Credential { mqtt: server.mqtt, ..hub }, V5).await;
+    guest.retain(LIGHT_AT, b"").await;
+    device(&ann, |device| device["connected"] == false).await;
+    // Longer than a new one would have stayed.
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    assert_eq!(devices(&ann).await.len(), 1);
+    guest.retain(LIGHT_AT, LIGHT.as_bytes()).await;
+    assert_eq!(device(&ann, is_lit).await["id"], lamp.id);
+    server.kill();
+}
+
+/// As if the device had been made so much earlier.
+async fn make_older(folder: &Path, id: DeviceId, by_ms: i64) {
+    let (store, writer) = Store::open(&folder.join("data")).unwrap();
+    let running = writer.clone();
+    let thread = std::thread::spawn(move || running.run());
+    let mut device = store::devices::get(&store, id).unwrap().unwrap();
+    device.created_ms -= by_ms;
+    let mut batch = Batch::new();
+    store::devices::put(&mut batch, &device);
+    store.commit(batch).await.unwrap();
+    writer.close();
+    thread.join().unwrap();
 }
 
 #[tokio::test]

@@ -219,20 +219,44 @@ fn what_is_announced_anew_in_time_stays() {
 }
 
 #[test]
-fn a_device_of_an_earlier_life_that_is_announced_no_longer_goes() {
+fn a_device_of_an_earlier_life_that_is_not_announced_stays() {
     let mut home = Home::new(&[], &[DeviceId(7)]);
-    home.pass(4_999);
+    home.pass(60_000);
     assert!(home.done().is_empty());
-    home.pass(1);
-    assert_eq!(home.done(), ["forget"]);
 }
 
 #[test]
-fn a_device_of_an_earlier_life_that_is_announced_stays() {
-    let known = Home::with_a_lamp().devices[0];
-    let mut home = Home::new(&[message(LAMP_AT, &lamp())], &[known]);
+fn what_can_not_be_understood_takes_nothing_back() {
+    let mut home = Home::with_a_lamp();
+    for broken in ["no JSON", r#"{"unique_id":"lamp","schema":"template"}"#] {
+        home.hear(LAMP_AT, broken);
+        home.pass(60_000);
+        assert!(home.done().is_empty(), "{broken}");
+        assert_eq!(home.state.take_in_vain().len(), 1);
+    }
+}
+
+#[test]
+fn what_is_not_retained_is_no_announcement() {
+    let mut home = Home::new(&[], &[]);
+    let said = Message::new(LAMP_AT, lamp().as_bytes(), QoS::AtLeastOnce, false);
+    home.act(|state, now_ms, out| state.hear(&Arc::new(said), now_ms, out));
     home.pass(60_000);
-    assert!(!home.done().contains(&"forget".to_owned()));
+    assert!(home.done().is_empty());
+}
+
+#[test]
+fn a_home_has_only_so_many_entities() {
+    let cover = |id: usize| json!({"p": "switch", "command_topic": format!("{id}")});
+    let covers: Map<String, Json> = (0..256).map(|id| (format!("c{id}"), cover(id))).collect();
+    let bundle = json!({"o": {"name": "o"}, "cmps": covers}).to_string();
+    let at = |number| message(&format!("homeassistant/device/d{number}/config"), &bundle);
+    let mut home = Home::new(&(0..17).map(at).collect::<Vec<_>>(), &[]);
+    assert_eq!(home.devices.len(), 4_096);
+    assert_eq!(
+        home.state.take_in_vain(),
+        ["homeassistant/device/d16/config: more than 4096 entities"]
+    );
 }
 
 #[test]
@@ -246,8 +270,10 @@ fn what_can_not_be_done_is_tried_again() {
     home.done.clear();
     home.pass(5_000);
     assert_eq!(home.done(), ["make Lamp"]);
+    home.pass(9_999);
+    assert!(home.done().is_empty(), "it is in no hurry");
     home.is_able = true;
-    home.pass(5_000);
+    home.pass(1);
     assert_eq!(home.done(), ["make Lamp", "attach", "listen"]);
     let lamp = home.devices[0];
     home.act(|state, now_ms, _| state.link_lost(lamp, now_ms));

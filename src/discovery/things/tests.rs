@@ -21,8 +21,8 @@ fn entities(announced: &[(&str, &str, Json)]) -> Vec<Arc<Entity>> {
 /// The devices in words: kind, name, and the keys of their parts.
 fn shown(announced: &[(&str, &str, Json)]) -> Vec<String> {
     let entities = entities(announced);
-    let there = words(&things(ANN, &entities));
-    let back = words(&things(ANN, entities.iter().rev()));
+    let there = words(&things(ANN, &entities, |_| false));
+    let back = words(&things(ANN, entities.iter().rev(), |_| false));
     assert_eq!(there, back, "the order of the announcements makes no difference");
     there
 }
@@ -94,6 +94,25 @@ fn of_two_switches_none_has_the_power() {
 }
 
 #[test]
+fn a_switch_that_was_a_device_stays_one_when_its_thing_begins_to_measure() {
+    let before = entities(&[("switch", "s", switch("d"))]);
+    let known: Vec<DeviceId> = things(ANN, &before, |_| false).into_keys().collect();
+    let now = entities(&[("switch", "s", switch("d")), ("sensor", "p", sensor("d", "power"))]);
+    let now = things(ANN, &now, |id| known.contains(&id));
+    assert_eq!(words(&now), [r#"plug "Desk" sensor:p"#, r#"switch "Desk Relay" switch:s"#]);
+    assert!(now.contains_key(&known[0]));
+}
+
+#[test]
+fn a_meter_whose_thing_gets_a_switch_is_its_plug() {
+    let before = entities(&[("sensor", "p", sensor("d", "power"))]);
+    let known: Vec<DeviceId> = things(ANN, &before, |_| false).into_keys().collect();
+    let now = entities(&[("switch", "s", switch("d")), ("sensor", "p", sensor("d", "power"))]);
+    let now = things(ANN, &now, |id| known.contains(&id));
+    assert!(now.keys().eq(&known));
+}
+
+#[test]
 fn a_battery_alone_is_no_thermometer() {
     assert!(shown(&[("sensor", "b", sensor("d", "battery"))]).is_empty());
 }
@@ -117,7 +136,7 @@ fn things_without_a_device_stand_alone() {
 #[test]
 fn a_device_is_the_same_in_every_life_and_another_in_every_home() {
     let entities = entities(&[("switch", "s", switch("d"))]);
-    let id = |user| *things(user, &entities).keys().next().unwrap();
+    let id = |user| *things(user, &entities, |_| false).keys().next().unwrap();
     // It is in people's stores.
     assert_eq!(id(ANN), DeviceId(869_496_552_803_964));
     assert_ne!(id(ANN), id(UserId(2)));
@@ -126,6 +145,6 @@ fn a_device_is_the_same_in_every_life_and_another_in_every_home() {
 #[test]
 fn a_device_stands_where_its_thing_says() {
     let entities = entities(&[("sensor", "p", sensor("d", "power"))]);
-    let things = things(ANN, &entities);
+    let things = things(ANN, &entities, |_| false);
     assert_eq!(things.values().next().unwrap().room.as_deref(), Some("Study"));
 }
