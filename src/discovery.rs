@@ -8,6 +8,7 @@
 //! one.
 
 pub mod actor;
+mod announcements;
 pub mod availability;
 mod colour;
 pub mod config;
@@ -53,6 +54,8 @@ pub enum DiscoveryMsg {
     SpaceLost,
     /// A device's actor sent something down its link.
     FromDevice(DeviceId, LinkId, ToLink, Permit),
+    /// A device was deleted.
+    Gone(DeviceId),
     /// The link to a device is over.
     LinkLost(DeviceId, LinkId),
     /// The time has come that the state asked for.

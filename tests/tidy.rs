@@ -54,6 +54,7 @@ const PURE: &[&str] = &[
     "device/view.rs",
     "session/state.rs",
     "session/frame.rs",
+    "discovery/announcements.rs",
     "discovery/availability.rs",
     "discovery/colour.rs",
     "discovery/config.rs",

@@ -31,6 +31,8 @@ pub enum WatchKey {
     Session(UserId),
     /// The topic space of a user.
     Space(UserId),
+    /// Who made it of what a user's home announces.
+    Discovery(UserId),
 }
 
 type Shard = HashMap<DeviceId, Vec<(WatchKey, WatcherRef)>>;

@@ -19,7 +19,9 @@ use crate::codec::{
     QoS, RetainHandling, Subscribe, SubscribeFilters, Subscription, TopicFilters, Unsubscribe,
     UserProperties,
 };
-use crate::device::{DeviceMsg, LinkEnd, LinkId, Receipt, Report, ToLink};
+use crate::device::{
+    DeviceEvent, DeviceMsg, LinkEnd, LinkId, Receipt, Report, ToLink, WatchKey, Watcher,
+};
 use crate::host::now_ms;
 use crate::model::{DeviceId, UserId};
 use crate::observe::metrics;
@@ -59,6 +61,16 @@ struct DiscoveryActor;
 
 /// A timer that will cast a message to the actor.
 type Timer = JoinHandle<Result<(), MessagingErr<DiscoveryMsg>>>;
+
+/// Stands for the actor among a device's watchers.
+struct Ear(DiscoveryRef);
+
+impl Watcher for Ear {
+    fn tell(&self, event: DeviceEvent) -> bool {
+        let DeviceEvent::Removed(id) = event else { return true };
+        self.0.cast(DiscoveryMsg::Gone(id)).is_ok()
+    }
+}
 
 struct Running {
     user: UserId,
@@ -113,7 +125,7 @@ impl Running {
         if self.home.is_none() {
             self.home = Some(self.enter(now_ms).await?);
         }
-        let Some((_, state)) = &mut self.home else { return Ok(()) };
+        let Some((seat, state)) = &mut self.home else { return Ok(()) };
         let mut permit = None;
         match message {
             DiscoveryMsg::Wake => {}
@@ -124,7 +136,7 @@ impl Running {
             DiscoveryMsg::SpaceLost => return Err("the topic space ended".into()),
             DiscoveryMsg::FromDevice(id, link, message, _permit) => {
                 if self.is_on(id, link) {
-                    self.told_by_device(id, message, now_ms, &mut out)?;
+                    self.told_by_device(id, message, now_ms, &mut out);
                 }
             }
             DiscoveryMsg::LinkLost(id, link) => {
@@ -133,9 +145,14 @@ impl Running {
                     state.link_lost(id, now_ms);
                 }
             }
+            DiscoveryMsg::Gone(id) => {
+                self.lines.remove(&id);
+                state.dismissed(id, now_ms, &mut out);
+            }
             DiscoveryMsg::Tick => {
                 self.alarm_clock = None;
-                state.tick(now_ms, &mut out);
+                let announced = || seat.place.enter(|space, _, _, _| space.announcements());
+                state.tick(now_ms, announced, &mut out)?;
             }
         }
         self.complain();
@@ -144,12 +161,13 @@ impl Running {
         Ok(())
     }
 
-    /// What is announced in vain is counted, and told in the log.
+    /// What is announced in vain is counted, and told in the log: all in one line, by an example.
     fn complain(&mut self) {
-        let in_vain = self.home.as_mut().map(|(_, state)| state.take_in_vain());
-        for why in in_vain.unwrap_or_default() {
-            metrics().announced_in_vain.inc();
-            tracing::info!(user = %self.user, why, "announced in vain");
+        let Some((_, state)) = &mut self.home else { return };
+        let in_vain = state.take_in_vain();
+        if let Some(example) = in_vain.first() {
+            metrics().announced_in_vain.add(u64::try_from(in_vain.len()).unwrap_or(u64::MAX));
+            tracing::info!(user = %self.user, count = in_vain.len(), example, "announced in vain");
         }
     }
 
@@ -157,8 +175,8 @@ impl Running {
         self.lines.get(&id).is_some_and(|line| line.link == link)
     }
 
-    /// Takes a place in the space, and sees what is announced there: in one turn, so that nothing
-    /// falls between what was announced before and what is announced from now on.
+    /// Takes a place in the space, and hears what is announced there from now on. What was
+    /// announced before is seen at the first tick.
     async fn enter(&self, now_ms: i64) -> Result<(Seat, DiscoveryState), ActorProcessingErr> {
         let Self { user, floor, myself, .. } = self;
         floor.store.settled().await;
@@ -171,11 +189,10 @@ impl Running {
             retain_handling: RetainHandling::DoNotSend,
             ..heard(filter)
         });
-        let announced = seat.place.enter(|space, at, out, now| {
+        seat.place.enter(|space, at, out, now| {
             space.subscribe(at, &subscribe(&filters), out, now);
-            space.announcements()
         })?;
-        Ok((seat, DiscoveryState::new(*user, &announced, known, now_ms)))
+        Ok((seat, DiscoveryState::new(*user, known, now_ms)))
     }
 
     fn told_by_device(
@@ -184,8 +201,8 @@ impl Running {
         message: ToLink,
         now_ms: i64,
         out: &mut Vec<Effect>,
-    ) -> Result<(), ActorProcessingErr> {
-        let Some((_, state)) = &mut self.home else { return Ok(()) };
+    ) {
+        let Some((_, state)) = &mut self.home else { return };
         match message {
             ToLink::Set(payload, number) => state.want(id, number, &payload, out),
             ToLink::Handled(_) => {}
@@ -193,15 +210,10 @@ impl Running {
                 self.lines.remove(&id);
                 match why {
                     LinkEnd::TakenOver => state.taken_over(id),
-                    // A new secret of a device's is not ours to know; that it is gone is.
-                    LinkEnd::Revoked if store::devices::get(&self.floor.store, id)?.is_none() => {
-                        state.dismissed(id, now_ms, out);
-                    }
                     LinkEnd::Revoked | LinkEnd::ShuttingDown => state.link_lost(id, now_ms),
                 }
             }
         }
-        Ok(())
     }
 
     async fn carry_out(
@@ -211,13 +223,12 @@ impl Running {
         now_ms: i64,
     ) -> Result<(), ActorProcessingErr> {
         let mut effects = VecDeque::from(effects);
-        // Once a device can't be made, the others of the turn can't either.
-        let mut may_make = true;
+        let mut is_room = true;
         while let Some(effect) = effects.pop_front() {
             let mut more = Vec::new();
             match effect {
-                Effect::Subscribe(topic) => self.subscribe(&topic)?,
-                Effect::Unsubscribe(topic) => self.unsubscribe(&topic)?,
+                Effect::Subscribe(topics) => self.subscribe(&topics)?,
+                Effect::Unsubscribe(topics) => self.unsubscribe(&topics)?,
                 Effect::Publish(order) => {
                     self.publish(&Message::new(
                         &order.topic,
@@ -231,8 +242,7 @@ impl Running {
                     self.publish(&Message::new(&topic, &payload, QoS::AtLeastOnce, true))?;
                 }
                 Effect::Make(id) => {
-                    let exists = may_make && self.make(id).await;
-                    may_make = exists;
+                    let exists = self.make(id, &mut is_room).await;
                     if let Some((_, state)) = &mut self.home {
                         state.made(id, exists, now_ms, &mut more);
                     }
@@ -256,17 +266,17 @@ impl Running {
         Ok(())
     }
 
-    fn subscribe(&self, topic: &str) -> Result<(), ActorProcessingErr> {
+    fn subscribe(&self, topics: &[Box<str>]) -> Result<(), ActorProcessingErr> {
         let Some((seat, _)) = &self.home else { return Ok(()) };
-        let filters = [heard(topic)];
+        let filters: Vec<Subscription<'_>> = topics.iter().map(|topic| heard(topic)).collect();
         Ok(seat.place.enter(|space, at, out, now| {
             space.subscribe(at, &subscribe(&filters), out, now);
         })?)
     }
 
-    fn unsubscribe(&self, topic: &str) -> Result<(), ActorProcessingErr> {
+    fn unsubscribe(&self, topics: &[Box<str>]) -> Result<(), ActorProcessingErr> {
         let Some((seat, _)) = &self.home else { return Ok(()) };
-        let filters = [topic];
+        let filters: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
         Ok(seat.place.enter(|space, at, out, now| {
             let unsubscribe = Unsubscribe {
                 packet_id: PACKET_ID,
@@ -288,41 +298,63 @@ impl Running {
         Ok(())
     }
 
-    /// Sees to it that an announced device exists. False: it does not.
-    async fn make(&self, id: DeviceId) -> bool {
-        let Self { user, floor, home: Some((_, state)), .. } = self else { return false };
-        let Some(thing) = state.thing(id) else { return false };
-        match store::devices::get(&floor.store, id) {
-            Ok(Some(device)) if device.owner == *user => return self.note(id).await,
+    /// Sees to it that an announced device exists, as long as there `is_room` for new ones. False:
+    /// it does not.
+    async fn make(&self, id: DeviceId, is_room: &mut bool) -> bool {
+        let Self { user, floor, .. } = self;
+        let exists = match store::devices::get(&floor.store, id) {
+            Ok(Some(device)) if device.owner == *user => self.note(id).await,
             Ok(Some(_)) => {
                 tracing::warn!(%user, %id, "an announced device has another's identity");
-                return false;
+                false
             }
-            Ok(None) => {}
+            Ok(None) => *is_room && self.create(id, is_room).await,
             Err(error) => {
                 tracing::warn!(%user, %error, "devices can't be read");
-                return false;
+                false
             }
+        };
+        if exists {
+            self.watch(id);
         }
+        exists
+    }
+
+    async fn create(&self, id: DeviceId, is_room: &mut bool) -> bool {
+        let Self { user, floor, home: Some((_, state)), .. } = self else { return false };
+        let Some(thing) = state.thing(id) else { return false };
         let new = NewDevice {
             description: thing.name.as_str().into(),
             kind: thing.kind.into(),
             room: thing.room.as_deref().map(Into::into),
             announced: Some(id),
         };
-        let made =
-            floor.sessions.ask(*user, |reply| SessionMsg::Create(Box::new(new), reply)).await;
-        made.inspect_err(|error| tracing::warn!(%user, %error, "an announced device is not made"))
-            .is_ok()
+        let create = |reply| SessionMsg::Create(Box::new(new), reply);
+        let Err(error) = floor.sessions.ask(*user, create).await else { return true };
+        tracing::warn!(%user, %error, "an announced device is not made");
+        *is_room = !matches!(error, SessionError::TooMany(_));
+        false
     }
 
     /// Notes that a device which was there before was announced: one of an imported house, say.
     async fn note(&self, id: DeviceId) -> bool {
-        let Self { user, floor, .. } = self;
+        let Self { user, floor, home: Some((_, state)), .. } = self else { return false };
+        if state.knows(id) {
+            return true;
+        }
         let mut batch = Batch::new();
         store::devices::note_announced(&mut batch, *user, id);
         let noted = floor.store.commit(batch).await;
         noted.inspect_err(|error| tracing::warn!(%user, %error, "not stored")).is_ok()
+    }
+
+    /// Hears when somebody deletes the device.
+    fn watch(&self, id: DeviceId) {
+        let Self { user, floor, myself, .. } = self;
+        let ear = Arc::new(Ear(myself.clone()));
+        if let Err(error) = floor.devices.watch(id, WatchKey::Discovery(*user), ear) {
+            tracing::warn!(%user, %id, %error, "a device can't be watched");
+        }
     }
 
     /// Deletes a device that is announced no longer, if it is new. An older one has a history, and

@@ -62,6 +62,14 @@ impl Availability {
         Ok(Self { sources: sources.into(), mode })
     }
 
+    /// Whether the fields themselves say anything of it, not only those of their bundle.
+    pub(super) fn is_in(fields: &Fields<'_>) -> bool {
+        ["availability", "availability_topic", "availability_mode", "availability_template"]
+            .into_iter()
+            .chain(["payload_available", "payload_not_available"])
+            .any(|name| fields.has(name))
+    }
+
     /// The topics that tell.
     pub fn topics(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(|source| source.topic.as_ref())

@@ -1,9 +1,12 @@
 //! Reading a configuration message: which entities it describes, and why others are passed over.
 //! Pure.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
-use super::entity::{Entity, ID_BYTES_MAX, Origin};
+use super::availability::Availability;
+use super::entity::{Entity, ID_BYTES_MAX, Origin, Shared};
 use super::fields::Fields;
 
 pub use super::fields::{TEXT_BYTES_MAX, TOPIC_BYTES_MAX};
@@ -109,7 +112,7 @@ pub fn read(topic: &str, payload: &[u8]) -> Result<Announced, ConfigError> {
     }
     if platform != "device" {
         let origin = Origin { topic, object_id, component: "", platform };
-        announced.add("", Entity::read(origin, &whole));
+        announced.add("", Entity::read(origin, &whole, None));
         return Ok(announced);
     }
     let components = whole.get("components").and_then(Json::as_object);
@@ -117,6 +120,7 @@ pub fn read(topic: &str, payload: &[u8]) -> Result<Announced, ConfigError> {
     if components.len() > COMPONENTS_MAX {
         return Err(ConfigError::TooManyComponents(components.len()));
     }
+    let shared: Shared = Availability::read(&whole).map(Arc::new);
     for (component, own) in components {
         let Some(own) = own.as_object() else {
             announced.add(component, Err("it isn't an object".to_owned()));
@@ -130,17 +134,17 @@ pub fn read(topic: &str, payload: &[u8]) -> Result<Announced, ConfigError> {
         // Only its platform: removed.
         if own.len() > 1 {
             let origin = Origin { topic, object_id, component, platform };
-            announced.add(component, of_bundle(origin, &fields));
+            announced.add(component, of_bundle(origin, &fields, &shared));
         }
     }
     Ok(announced)
 }
 
-fn of_bundle(origin: Origin<'_>, fields: &Fields<'_>) -> Result<Entity, String> {
+fn of_bundle(origin: Origin<'_>, fields: &Fields<'_>, shared: &Shared) -> Result<Entity, String> {
     if origin.component.len() > ID_BYTES_MAX {
         return Err(format!("its id is longer than {ID_BYTES_MAX} bytes"));
     }
-    Entity::read(origin, fields)
+    Entity::read(origin, fields, Some(shared))
 }
 
 impl Announced {

@@ -1,6 +1,8 @@
 //! One entity that a thing announced: what it is, on which topics it speaks, and what its messages
 //! and the owner's wishes mean. Pure.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::availability::Availability;
@@ -33,7 +35,7 @@ pub struct Entity {
     /// Where the device says it stands.
     pub area: Option<Box<str>>,
     /// What tells whether it can be reached.
-    pub availability: Availability,
+    pub availability: Arc<Availability>,
     /// What it does.
     pub role: Role,
 }
@@ -62,6 +64,9 @@ pub struct Order {
     pub retain: bool,
 }
 
+/// What tells whether any component of a bundle can be reached, read once for all of them.
+pub(super) type Shared = Result<Arc<Availability>, Refusal>;
+
 /// Where an entity was announced.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin<'t> {
@@ -76,7 +81,13 @@ pub(super) struct Origin<'t> {
 }
 
 impl Entity {
-    pub(super) fn read(origin: Origin<'_>, fields: &Fields<'_>) -> Result<Self, Refusal> {
+    /// Reads an entity. What tells whether it can be reached is in its fields, or in `shared`,
+    /// which a bundle has for all of its components.
+    pub(super) fn read(
+        origin: Origin<'_>,
+        fields: &Fields<'_>,
+        shared: Option<&Shared>,
+    ) -> Result<Self, Refusal> {
         let encoding = fields.text("encoding")?.map(|word| word.to_ascii_lowercase());
         if !matches!(encoding.as_deref(), None | Some("utf-8" | "utf8" | "ascii" | "us-ascii")) {
             return Err("its encoding isn't utf-8".to_owned());
@@ -87,6 +98,12 @@ impl Entity {
             "sensor" => Role::Sensor(Box::new(Sensor::read(fields)?)),
             _ => return Err("no kind is like it".to_owned()),
         };
+        if fields.get("entity_category").is_some() {
+            return Err("it is for the thing's upkeep".to_owned());
+        }
+        if fields.get("enabled_by_default").is_some() && !fields.flag("enabled_by_default")? {
+            return Err("it is not enabled".to_owned());
+        }
         let key = match fields.text("unique_id")? {
             Some(id) if id.len() > ID_BYTES_MAX => {
                 return Err(format!("unique_id is longer than {ID_BYTES_MAX} bytes"));
@@ -108,7 +125,10 @@ impl Entity {
             name: name(fields, device_name.as_deref(), &role, origin.object_id),
             device_name,
             area: area.filter(|area| !area.is_empty()),
-            availability: Availability::read(fields)?,
+            availability: match shared.filter(|_| !Availability::is_in(fields)) {
+                Some(shared) => shared.clone()?,
+                None => Arc::new(Availability::read(fields)?),
+            },
             role,
         })
     }
@@ -216,7 +236,12 @@ impl Entity {
 
     /// Makes of what was heard what was wanted, where the thing can't say it finer: where both are
     /// the same order. Else a wish for 37 % would stay open with a light of ten steps.
-    pub fn settle(&self, wanted: &Map<String, Json>, heard: &mut Map<String, Json>) {
+    pub fn settle(
+        &self,
+        wanted: &Map<String, Json>,
+        heard: &mut Map<String, Json>,
+        message: &Payload<'_>,
+    ) {
         let Role::Light(_) = &self.role else { return };
         let mut around = Map::from_iter([("on".to_owned(), Json::Bool(true))]);
         around.extend(heard.get("brightness").map(|it| ("brightness".to_owned(), it.clone())));
@@ -231,7 +256,11 @@ impl Entity {
                 both.extend(wanted.clone());
                 names.iter().any(|name| wanted.contains_key(*name)).then(|| part(&both)).flatten()
             };
-            if let (Some(wished), Some(said)) = (wished, part(heard)) {
+            // Orders may be written by templates: they count as reading the message.
+            if let (Some(wished), Some(said)) = (wished, part(heard))
+                && wished != said
+                && message.engine_reads().is_ok()
+            {
                 let orders = self.command(&wished, &around);
                 if !orders.is_empty() && orders == self.command(&said, &around) {
                     heard.extend(wished);

@@ -161,6 +161,15 @@ fn kelvin_of_white(white: f64, in_kelvin: bool) -> Option<i64> {
     (white > 0.0).then(|| kelvin().clamp(KELVIN.0, KELVIN.1))
 }
 
+/// Longest name of an effect that the kind has, in characters.
+const EFFECT_CHARS_MAX: usize = 32;
+
+fn tell_effect(props: &mut Map<String, Json>, effect: &str) {
+    if effect.chars().nth(EFFECT_CHARS_MAX).is_none() {
+        props.insert("effect".to_owned(), effect.into());
+    }
+}
+
 fn tell_colour(props: &mut Map<String, Json>, colour: Hs) {
     for (name, value) in [("hue", colour.hue), ("saturation", colour.saturation)] {
         props.insert(name.to_owned(), number::json(number::rounded(value, 3)));

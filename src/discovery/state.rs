@@ -1,7 +1,8 @@
 //! What the announcements of a home come to, and what follows from each message. Pure.
 //!
 //! Announcements come in bursts, entity by entity, so they are looked at together once there has
-//! been none for a moment ([`SETTLE_MS`]): only then is it clear what is one device.
+//! been no other for a moment ([`SETTLE_MS`]): only then is it clear what is one device. What is
+//! looked at is all that is retained by then, so that it does not matter which messages came.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,19 +13,19 @@ use crate::device::Report;
 use crate::model::{DeviceId, Name, UserId};
 use crate::space::message::Message;
 
+use super::announcements::Announcements;
 use super::availability::Words;
 use super::config;
 use super::entity::{Entity, Order};
 use super::payload::Payload;
 use super::things::{Thing, things};
 
-/// How long nothing has to be announced until what was is acted upon, in milliseconds.
-const SETTLE_MS: i64 = 1_000;
+/// How long nothing else has to be announced until what was is acted upon, in milliseconds; and how
+/// long at most, however often something is.
+const SETTLE_MS: (i64, i64) = (1_000, 5_000);
 /// How long a device stays that is announced no longer, in milliseconds: what takes its
 /// announcements back to make better ones has done so by then.
 const LEAVES_MS: i64 = 5_000;
-/// Most entities of a home.
-const ENTITIES_MAX: usize = 4_096;
 /// How long it is waited before something that could not be done is tried again, in milliseconds;
 /// twice as long each time, up to the second.
 const RETRY_MS: (i64, i64) = (5_000, 600_000);
@@ -32,10 +33,10 @@ const RETRY_MS: (i64, i64) = (5_000, 600_000);
 /// What the actor is to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Hear this topic, and what is retained there.
-    Subscribe(Box<str>),
-    /// Hear it no longer.
-    Unsubscribe(Box<str>),
+    /// Hear these topics, and what is retained there.
+    Subscribe(Vec<Box<str>>),
+    /// Hear them no longer.
+    Unsubscribe(Vec<Box<str>>),
     /// See to it that the device exists; then call [`DiscoveryState::made`].
     Make(DeviceId),
     /// The device is announced no longer, and has not been announced anew.
@@ -65,13 +66,6 @@ pub enum Said {
     Other(Report),
 }
 
-/// A config message that is retained, and what it describes.
-#[derive(Debug)]
-struct Config {
-    message: Arc<Message>,
-    entities: Vec<Arc<Entity>>,
-}
-
 /// A device, and how far it is.
 #[derive(Debug)]
 struct Place {
@@ -84,6 +78,8 @@ struct Place {
     is_taken: bool,
     /// What is known of it.
     reported: Map<String, Json>,
+    /// What of it its actor was not told, because the house was not its link.
+    untold: Map<String, Json>,
     /// What it was last told of each property.
     wanted: Map<String, Json>,
     /// By the key of a part: what it said of whether it can be reached.
@@ -98,6 +94,7 @@ impl Place {
             is_linked: false,
             is_taken: false,
             reported: Map::new(),
+            untold: Map::new(),
             wanted: Map::new(),
             words: BTreeMap::new(),
         }
@@ -132,70 +129,74 @@ impl Place {
 #[derive(Debug)]
 pub struct DiscoveryState {
     user: UserId,
-    configs: BTreeMap<Box<str>, Config>,
+    announcements: Announcements,
     places: BTreeMap<DeviceId, Place>,
     /// Which parts of which devices hear a topic.
     routes: HashMap<Box<str>, Vec<(DeviceId, Arc<Entity>)>>,
-    /// What was announced in vain, and why, since this was asked last.
-    in_vain: Vec<String>,
     /// Devices that were made of announcements, in this life or an earlier one.
     known: BTreeSet<DeviceId>,
     /// Devices that are announced no longer, and when they go.
     leaving: BTreeMap<DeviceId, i64>,
     settle_ms: Option<i64>,
+    /// Since when there has been something to act upon.
+    unsettled_ms: Option<i64>,
     retry_ms: Option<i64>,
     /// How long the next wait before another try will be.
     patience_ms: i64,
 }
 
 impl DiscoveryState {
-    /// A home in which all this is announced now; the `known` devices were made of it in earlier
-    /// lives.
+    /// A home that is to be looked at; the `known` devices were made in earlier lives of what was
+    /// announced there.
     #[must_use]
-    pub fn new(
-        user: UserId,
-        announced: &[Arc<Message>],
-        known: impl IntoIterator<Item = DeviceId>,
-        now_ms: i64,
-    ) -> Self {
-        let mut state = Self {
+    pub fn new(user: UserId, known: impl IntoIterator<Item = DeviceId>, now_ms: i64) -> Self {
+        Self {
             user,
-            configs: BTreeMap::new(),
+            announcements: Announcements::default(),
             places: BTreeMap::new(),
             routes: HashMap::new(),
-            in_vain: Vec::new(),
             known: known.into_iter().collect(),
             leaving: BTreeMap::new(),
-            settle_ms: None,
+            settle_ms: Some(now_ms),
+            unsettled_ms: None,
             retry_ms: None,
             patience_ms: RETRY_MS.0,
-        };
-        for message in announced.iter().filter(|message| config::is_config(message.topic())) {
-            state.announced(message, now_ms);
         }
-        state.settle_ms = Some(now_ms);
-        state
     }
 
     /// A message came from the space.
     pub fn hear(&mut self, message: &Arc<Message>, now_ms: i64, out: &mut Vec<Effect>) {
         if config::is_config(message.topic()) {
             // What is not retained is said to those who are there, and is gone when they are.
-            if message.retain {
-                self.announced(message, now_ms);
+            if message.retain && !self.announcements.knows(message) {
+                let since_ms = *self.unsettled_ms.get_or_insert(now_ms);
+                self.settle_ms = Some((now_ms + SETTLE_MS.0).min(since_ms + SETTLE_MS.1));
             }
         } else {
             self.told(message.topic(), message.payload(), out);
         }
     }
 
-    /// The time has come that [`DiscoveryState::next_tick_ms`] named.
-    pub fn tick(&mut self, now_ms: i64, out: &mut Vec<Effect>) {
+    /// The time has come that [`DiscoveryState::next_tick_ms`] named. What is announced is asked
+    /// for, if that is to be acted upon.
+    ///
+    /// # Errors
+    /// What is announced can't be told.
+    pub fn tick<E>(
+        &mut self,
+        now_ms: i64,
+        announced: impl FnOnce() -> Result<Vec<Arc<Message>>, E>,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), E> {
         if self.settle_ms.take_if(|due_ms| *due_ms <= now_ms).is_some() {
+            self.unsettled_ms = None;
+            self.announcements.look(announced()?);
             self.settle(now_ms, out);
         }
+        // What is announced anew is seen before it is forgotten.
+        let settled = self.settle_ms.is_none();
         self.leaving.retain(|id, due_ms| {
-            let stays = *due_ms > now_ms;
+            let stays = *due_ms > now_ms || !settled;
             if !stays {
                 self.known.remove(id);
                 out.push(Effect::Forget(*id));
@@ -212,17 +213,25 @@ impl DiscoveryState {
                 }
             }
         }
+        Ok(())
     }
 
     /// When [`DiscoveryState::tick`] is to be called next.
     #[must_use]
     pub fn next_tick_ms(&self) -> Option<i64> {
-        self.settle_ms.into_iter().chain(self.retry_ms).chain(self.leaving.values().copied()).min()
+        let leaving = self.leaving.values().copied().filter(|_| self.settle_ms.is_none());
+        self.settle_ms.into_iter().chain(self.retry_ms).chain(leaving).min()
     }
 
     /// What was announced and not understood, or fits no kind, and why; since this was asked last.
     pub fn take_in_vain(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.in_vain)
+        self.announcements.take_in_vain()
+    }
+
+    /// Whether the device was made of announcements before.
+    #[must_use]
+    pub fn knows(&self, id: DeviceId) -> bool {
+        self.known.contains(&id)
     }
 
     /// The device that is to be made.
@@ -253,16 +262,19 @@ impl DiscoveryState {
             self.retry(now_ms);
             return;
         }
-        if !place.reported.is_empty() {
-            out.push(Effect::Say(id, Said::State(place.reported.clone())));
+        // What its actor knows already would look like news.
+        let untold = std::mem::take(&mut place.untold);
+        if !untold.is_empty() {
+            out.push(Effect::Say(id, Said::State(untold)));
         }
         out.push(Effect::Listen(id));
     }
 
-    /// The house is the device's link no longer.
+    /// The device's actor ended, and what it was told may be lost with it.
     pub fn link_lost(&mut self, id: DeviceId, now_ms: i64) {
         if let Some(place) = self.places.get_mut(&id) {
             place.is_linked = false;
+            place.untold = place.reported.clone();
             self.patience_ms = RETRY_MS.0;
             self.retry(now_ms);
         }
@@ -280,28 +292,9 @@ impl DiscoveryState {
     pub fn dismissed(&mut self, id: DeviceId, now_ms: i64, out: &mut Vec<Effect>) {
         let Some(place) = self.places.remove(&id) else { return };
         self.known.remove(&id);
-        let gone =
-            |entity: &Arc<Entity>| place.thing.parts.iter().any(|it| Arc::ptr_eq(it, entity));
-        self.configs.retain(|topic, config| {
-            let before = config.entities.len();
-            let components: Vec<&str> = config
-                .entities
-                .iter()
-                .filter(|entity| gone(entity))
-                .map(|entity| &*entity.component)
-                .collect();
-            if components.is_empty() {
-                return true;
-            }
-            let left = config::without(topic, config.message.payload(), &components);
-            out.push(Effect::Announce(topic.clone(), left.clone()));
-            config.entities.retain(|entity| !gone(entity));
-            if let Some(left) = &left {
-                let message = Message::new(topic, left, config.message.qos, true);
-                config.message = Arc::new(message);
-            }
-            left.is_some() && config.entities.len() < before
-        });
+        for (topic, left) in self.announcements.take_back(&place.thing.parts) {
+            out.push(Effect::Announce(topic, left));
+        }
         self.settle_ms = Some(now_ms);
     }
 
@@ -330,36 +323,10 @@ impl DiscoveryState {
         }
     }
 
-    fn announced(&mut self, message: &Arc<Message>, now_ms: i64) {
-        let topic = message.topic();
-        let announced = match config::read(topic, message.payload()) {
-            Ok(announced) => announced,
-            // What can't be understood takes nothing back.
-            Err(error) => return self.in_vain.push(format!("{topic}: {error}")),
-        };
-        let before = self.configs.remove(topic).map(|config| config.entities).unwrap_or_default();
-        // What is announced as it was before goes on undisturbed.
-        let same = |entity: &Entity| before.iter().find(|it| ***it == *entity).cloned();
-        let read = announced.entities.into_iter();
-        let read = read.map(|entity| same(&entity).unwrap_or_else(|| Arc::new(entity)));
-        let mut entities: Vec<Arc<Entity>> = read.collect();
-        for part in announced.passed_over {
-            entities.extend(before.iter().find(|it| it.component == part.component).cloned());
-            self.in_vain.push(format!("{topic} {}: {}", part.component, part.why));
-        }
-        let others: usize = self.configs.values().map(|config| config.entities.len()).sum();
-        if others + entities.len() > ENTITIES_MAX {
-            self.in_vain.push(format!("{topic}: more than {ENTITIES_MAX} entities"));
-        } else if !entities.is_empty() {
-            self.configs.insert(topic.into(), Config { message: Arc::clone(message), entities });
-        }
-        self.settle_ms = Some(now_ms + SETTLE_MS);
-    }
-
     /// Brings devices and subscriptions in line with what is announced.
     fn settle(&mut self, now_ms: i64, out: &mut Vec<Effect>) {
         self.patience_ms = RETRY_MS.0;
-        let entities = self.configs.values().flat_map(|config| &config.entities);
+        let entities = self.announcements.entities();
         let mut planned = things(self.user, entities, |id| self.known.contains(&id));
         let known: Vec<DeviceId> = self.places.keys().copied().collect();
         for id in known {
@@ -394,21 +361,20 @@ impl DiscoveryState {
                 }
             }
         }
-        let mut topics: Vec<&Box<str>> = routes.keys().collect();
-        topics.sort();
-        for topic in topics {
+        let is_new = |topic: &str, takers: &[(DeviceId, Arc<Entity>)]| {
             let before = self.routes.get(topic).map(Vec::as_slice).unwrap_or_default();
-            let is_new = |(id, part): &(DeviceId, Arc<Entity>)| {
+            takers.iter().any(|(id, part)| {
                 !before.iter().any(|(old, entity)| old == id && Arc::ptr_eq(entity, part))
-            };
-            if routes.get(topic).is_some_and(|takers| takers.iter().any(is_new)) {
-                out.push(Effect::Subscribe(topic.clone()));
-            }
-        }
-        let mut gone: Vec<&Box<str>> =
-            self.routes.keys().filter(|topic| !routes.contains_key(*topic)).collect();
+            })
+        };
+        let new = routes.iter().filter(|(topic, takers)| is_new(topic, takers));
+        let mut new: Vec<Box<str>> = new.map(|(topic, _)| topic.clone()).collect();
+        let gone = self.routes.keys().filter(|topic| !routes.contains_key(*topic));
+        let mut gone: Vec<Box<str>> = gone.cloned().collect();
+        new.sort();
         gone.sort();
-        out.extend(gone.into_iter().cloned().map(Effect::Unsubscribe));
+        out.extend((!new.is_empty()).then_some(Effect::Subscribe(new)));
+        out.extend((!gone.is_empty()).then_some(Effect::Unsubscribe(gone)));
         self.routes = routes;
     }
 
@@ -428,10 +394,12 @@ impl DiscoveryState {
             match part.heard(topic, &payload) {
                 Ok(said) if said.is_empty() => {}
                 Ok(mut said) => {
-                    part.settle(&place.wanted, &mut said);
+                    part.settle(&place.wanted, &mut said, &payload);
                     place.reported.extend(said.clone());
                     if place.is_linked {
                         out.push(Effect::Say(*id, Said::State(said)));
+                    } else {
+                        place.untold.extend(said);
                     }
                 }
                 Err(why) if place.is_linked => {

@@ -45,6 +45,11 @@ fn hears(entity: &Entity, topic: &str, payload: &[u8]) -> Result<Map<String, Jso
     entity.heard(topic, &Payload::new(payload)?)
 }
 
+/// What was heard, as what was wanted if both are the same order.
+fn settle(entity: &Entity, wanted: &Map<String, Json>, heard: &mut Map<String, Json>) {
+    entity.settle(wanted, heard, &Payload::new(b"").unwrap());
+}
+
 /// What is known of its availability after a message.
 fn told(entity: &Entity, words: Words, topic: &str, payload: &[u8]) -> Words {
     entity.availability.hear(words, topic, &Payload::new(payload).unwrap())

@@ -41,13 +41,28 @@ pub fn things<'e>(
     }
     let mut plan = Plan { user, is_known, things: BTreeMap::new() };
     for (device, mut group) in groups {
-        group.sort_by(|one, other| one.key.cmp(&other.key));
+        group.sort_by_cached_key(|entity| (rank(entity), entity.key.clone()));
         match device {
             Some(device) => plan.group(device, &group),
-            None => group.iter().for_each(|entity| plan.group(&entity.key, &[entity])),
+            None => group.iter().for_each(|entity| plan.group("", &[entity])),
         }
     }
     plan.things
+}
+
+/// Which of several sensors of the same is the one that people mean: the one that is called so
+/// (`…_temperature` rather than `…_dew_point` or `…_device_temperature`), of energy the total.
+fn rank(entity: &Entity) -> (bool, usize) {
+    let Role::Sensor(sensor) = &entity.role else { return (false, 0) };
+    let key = entity.key.to_ascii_lowercase();
+    let is_meant = match sensor.measure {
+        Measure::Energy => key.contains("total"),
+        Measure::Temperature => key.ends_with("temperature"),
+        Measure::Humidity => key.ends_with("humidity"),
+        Measure::Power => key.ends_with("power"),
+        Measure::Battery => key.ends_with("battery"),
+    };
+    (!is_meant, key.len())
 }
 
 fn measures(entity: &Entity, wanted: &[Measure]) -> bool {
@@ -61,7 +76,7 @@ struct Plan<K> {
 }
 
 impl<K: Fn(DeviceId) -> bool> Plan<K> {
-    /// The entities of one thing, in the order of their keys.
+    /// The entities of one thing, those first that are meant if several are alike.
     fn group(&mut self, device: &str, group: &[&Arc<Entity>]) {
         let mut switches = group.iter().filter(|entity| matches!(entity.role, Role::Switch(_)));
         let only = switches.next().filter(|_| switches.next().is_none());
@@ -77,7 +92,7 @@ impl<K: Fn(DeviceId) -> bool> Plan<K> {
                     continue;
                 }
                 Role::Light(_) | Role::Switch(_) => {
-                    self.alone(entity);
+                    self.alone(device, entity);
                     continue;
                 }
                 Role::Sensor(sensor) => sensor,
@@ -88,10 +103,11 @@ impl<K: Fn(DeviceId) -> bool> Plan<K> {
                 Measure::Battery if !has_climate => continue,
                 Measure::Temperature | Measure::Humidity | Measure::Battery => &mut thermometer,
             };
-            if parts.iter().any(|part| self::measures(part, &[sensor.measure])) {
-                self.alone(entity);
-            } else {
+            if !parts.iter().any(|part| self::measures(part, &[sensor.measure])) {
                 parts.push(Arc::clone(entity));
+            } else if sensor.measure != Measure::Energy {
+                // Of today and of yesterday are no meters of their own.
+                self.alone(device, entity);
             }
         }
         self.together("plug", device, plug);
@@ -100,13 +116,14 @@ impl<K: Fn(DeviceId) -> bool> Plan<K> {
 
     /// Whether the only switch of a thing is a device already, and the thing no plug.
     fn stands_alone(&self, device: &str, switch: &Entity) -> bool {
-        let is_known = |kind, key| (self.is_known)(identity(self.user, kind, key));
-        is_known(switch.kind(), &switch.key) && !is_known("plug", device)
+        let is_known = |kind, key| (self.is_known)(identity(self.user, kind, (device, key)));
+        is_known(switch.kind(), &switch.key) && !is_known("plug", "")
     }
 
     /// A device of one entity.
-    fn alone(&mut self, entity: &Arc<Entity>) {
-        self.add(entity.kind(), &entity.key, &entity.name, vec![Arc::clone(entity)]);
+    fn alone(&mut self, device: &str, entity: &Arc<Entity>) {
+        let key = (device, &*entity.key);
+        self.add(entity.kind(), key, &entity.name, vec![Arc::clone(entity)]);
     }
 
     /// A device of all that one thing has of a kind.
@@ -116,10 +133,12 @@ impl<K: Fn(DeviceId) -> bool> Plan<K> {
             Some(name) => name,
             None => &first.name,
         };
-        self.add(kind, device, name, parts);
+        // Without a device the entity itself is all that there is.
+        let key = if device.is_empty() { &*first.key } else { "" };
+        self.add(kind, (device, key), name, parts);
     }
 
-    fn add(&mut self, kind: &'static str, key: &str, name: &str, parts: Vec<Arc<Entity>>) {
+    fn add(&mut self, kind: &'static str, key: (&str, &str), name: &str, parts: Vec<Arc<Entity>>) {
         let short = |text: &str, chars_max| text.chars().take(chars_max).collect::<String>();
         let room = parts.iter().find_map(|part| part.area.as_deref());
         let thing = Thing {
@@ -128,15 +147,17 @@ impl<K: Fn(DeviceId) -> bool> Plan<K> {
             room: room.map(|room| short(room, ROOM_CHARS_MAX)),
             parts,
         };
-        self.things.insert(identity(self.user, kind, key), thing);
+        // Of two with one name, the first is it.
+        self.things.entry(identity(self.user, kind, key)).or_insert(thing);
     }
 }
 
-/// The identity of what a home calls `key`: another in every home, and the same for ever.
-fn identity(user: UserId, kind: &str, key: &str) -> DeviceId {
+/// The identity of what a device of a home calls `key`: another in every home, and the same for
+/// ever. Entities of two devices may be called the same (`ESPHome` names them by what they are).
+fn identity(user: UserId, kind: &str, (device, key): (&str, &str)) -> DeviceId {
     let mut hash = Sha256::new();
     hash.update(user.0.to_be_bytes());
-    for text in [kind, key] {
+    for text in [kind, device, key] {
         hash.update([0]);
         hash.update(text);
     }

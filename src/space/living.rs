@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::codec::{QoS, TopicScope};
 use crate::device::LinkId;
 
-use super::ClientEnd;
 use super::member::{Bucket, Line, Member, NEVER_EXPIRES_S};
 use super::row::{FilterRow, LastWill, QueueRow, Row, SessionRow, Stored};
 use super::session_state::{Delivery, SessionState, Snapshot};
 use super::state::{SpaceEffect, SpaceState, is_kept};
 use super::topics::{SessionKey, Taker};
+use super::{ANNOUNCEMENTS, ClientEnd, HOUSE_CLIENT};
 
 /// A client that has proved whose it is.
 #[derive(Debug)]
@@ -65,7 +65,8 @@ impl SpaceState {
             self.take_over(key, clean_start, now_ms);
         }
         let resumed = self.session_of(&hello.client_id).ok();
-        if resumed.is_none() && self.members.len() >= self.limits.sessions_max {
+        let is_the_house = *hello.client_id == *HOUSE_CLIENT;
+        if resumed.is_none() && self.members.len() >= self.limits.sessions_max && !is_the_house {
             self.tally.sessions_refused += 1;
             self.end_turn(out, now_ms);
             return Err(TooManySessions(self.limits.sessions_max));
@@ -310,6 +311,7 @@ impl SpaceState {
         }
         space.one_left(now_ms);
         space.be_woken(now_ms);
+        space.announces = space.retained.holds_below(ANNOUNCEMENTS);
         space
     }
 

@@ -123,7 +123,7 @@ async fn what_is_changed_at_the_thing_itself_stands_even_after_a_break() {
 }
 
 fn user(open: &Open, person: &Person) -> UserId {
-    hearth::store::accounts::user_named(&open.house.store, &person.name).unwrap().unwrap().id
+    store::accounts::user_named(&open.house.store, &person.name).unwrap().unwrap().id
 }
 
 #[tokio::test]
@@ -212,6 +212,22 @@ async fn a_device_that_its_owner_deletes_is_announced_no_longer() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_deleted_while_it_is_away_is_announced_no_longer_either() {
+    let open = Open::new().await;
+    let ann = open.person("ann").await;
+    let hub = ann.credential("hub").await;
+    let mut guest = Guest::open(&hub, V5).await;
+    let config = json!({"name": "Pump", "cmd_t": "pump/set", "avty_t": "pump/status"});
+    let at = "homeassistant/switch/pump/config";
+    guest.retain(at, config.to_string().as_bytes()).await;
+    let pump = thing(&ann, &device(&ann, |device| device["connected"] == false).await);
+    let mut other = Guest::listening(&hub, Manner { id: "other", ..V5 }, at).await;
+    assert!(other.message().await.ends_with("retained"));
+    assert_eq!(ann.ask("DELETE", &format!("/devices/{}", pump.id), None).await.status, 204);
+    assert_eq!(other.message().await, format!("{at} "));
+}
+
+#[tokio::test]
 async fn what_can_not_be_understood_is_passed_over() {
     let open = Open::new().await;
     let ann = open.person("ann").await;
@@ -284,6 +300,21 @@ async fn an_announced_device_is_the_same_after_kill_9() {
     ann.want(&thing(&ann, &after), json!({"on": false})).await;
     let told = soon(guest.message()).await;
     assert!(told.contains("OFF"), "{told}");
+    server.kill();
+}
+
+#[tokio::test]
+async fn what_was_announced_the_moment_before_kill_9_is_seen_after_it() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(folder.path());
+    let ann = Person::register(server.http, server.mqtt, "ann").await;
+    let hub = ann.credential("hub").await;
+    Bulb::announced(&hub).await;
+    server.kill();
+    let server = Server::start(folder.path());
+    let ann = Person::login(server.http, server.mqtt, "ann").await;
+    let _guest = Guest::open(&Credential { mqtt: server.mqtt, ..hub }, V5).await;
+    device(&ann, is_lit).await;
     server.kill();
 }
 

@@ -10,7 +10,7 @@ use super::super::payload::{Payload, is_nothing, quoted};
 use super::super::switch::switched;
 use super::super::template::Template;
 use super::{
-    Wish, brightness_of_percent, kelvin_of_white, percent_of_brightness, tell_colour,
+    Wish, brightness_of_percent, kelvin_of_white, percent_of_brightness, tell_colour, tell_effect,
     white_of_kelvin,
 };
 use crate::codec::QoS;
@@ -205,9 +205,7 @@ impl BasicLight {
         }
         let wrong = || format!("{} isn't what it is about", quoted(text));
         match of {
-            Ability::Effect => {
-                props.insert("effect".to_owned(), text.into());
-            }
+            Ability::Effect => tell_effect(props, text),
             Ability::Brightness => {
                 let level = number::of_text(text).ok_or_else(wrong)?;
                 if let Some(percent) = percent_of_brightness(level, self.scale) {

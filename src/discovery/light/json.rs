@@ -8,7 +8,7 @@ use super::super::fields::{Fields, Refusal};
 use super::super::number::{self, nearest, of_json, rounded};
 use super::super::payload::Payload;
 use super::{
-    Wish, brightness_of_percent, kelvin_of_white, percent_of_brightness, tell_colour,
+    Wish, brightness_of_percent, kelvin_of_white, percent_of_brightness, tell_colour, tell_effect,
     white_of_kelvin,
 };
 use crate::codec::QoS;
@@ -132,7 +132,7 @@ impl JsonLight {
         if self.has.effect
             && let Some(effect) = json.get("effect").and_then(Json::as_str)
         {
-            props.insert("effect".to_owned(), effect.into());
+            tell_effect(&mut props, effect);
         }
         Ok(props)
     }

@@ -1,5 +1,7 @@
 //! Bundles, topics, and what is wrong with a whole message.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::super::config::{COMPONENTS_MAX, CONFIG_BYTES_MAX, ConfigError, is_config, without};
@@ -13,6 +15,37 @@ const KITCHEN: &str = r#"{"dev":{"ids":"ea334450945afc","name":"Kitchen",
     "cmps":{"some_unique_component_id1":{"p":"sensor","device_class":"temperature",
     "unit_of_measurement":"°C","value_template":"{{ value_json.temperature}}",
     "unique_id":"temp01ae_t"}},"state_topic":"sensorBedroom/state","qos":2}"#;
+
+#[test]
+fn what_is_for_upkeep_or_not_enabled_is_passed_over() {
+    for (more, reason) in [
+        (json!({"entity_category": "config"}), "it is for the thing's upkeep"),
+        (json!({"ent_cat": "diagnostic"}), "it is for the thing's upkeep"),
+        (json!({"enabled_by_default": false}), "it is not enabled"),
+        (json!({"en": "false"}), "it is not enabled"),
+    ] {
+        let mut config = json!({"command_topic": "a"});
+        config.as_object_mut().unwrap().extend(map(&more));
+        assert_eq!(why("homeassistant/switch/a/config", &config), reason);
+    }
+    let config = r#"{"command_topic":"a","entity_category":null,"enabled_by_default":true}"#;
+    entity("homeassistant/switch/a/config", config);
+}
+
+#[test]
+fn what_tells_of_a_bundle_whether_it_is_there_is_kept_once() {
+    let switch = |topic| json!({"p": "switch", "command_topic": topic});
+    let mut own = switch("c");
+    own["payload_available"] = json!("yes");
+    let bundle = json!({
+        "o": {"name": "o"}, "availability_topic": "here",
+        "cmps": {"a": switch("a"), "b": switch("b"), "c": own},
+    });
+    let entities = announced("homeassistant/device/a/config", &bundle).entities;
+    let [a, b, c] = [0, 1, 2].map(|at| &entities[at].availability);
+    assert!(Arc::ptr_eq(a, b) && !Arc::ptr_eq(a, c));
+    assert_eq!(c.topics().collect::<Vec<_>>(), ["here"]);
+}
 
 #[test]
 fn topics_of_configurations_are_known() {

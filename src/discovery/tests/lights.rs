@@ -26,6 +26,15 @@ fn light(payload: &str) -> Entity {
 }
 
 #[test]
+fn an_effect_that_the_kind_has_no_room_for_is_not_told() {
+    let config = r#"{"command_topic":"l/set","schema":"json","effect":true,"state_topic":"l"}"#;
+    let light = entity("homeassistant/light/l/config", config);
+    let said = |chars| json!({"state": "ON", "effect": "x".repeat(chars)}).to_string();
+    assert_eq!(heard(&light, "l", &said(32))["effect"], "x".repeat(32));
+    assert_eq!(heard(&light, "l", &said(33)), json!({"on": true}));
+}
+
+#[test]
 fn a_light_of_json_is_read_commanded_and_heard() {
     let kitchen = entity("homeassistant/light/kitchen/config", KITCHEN);
     assert_eq!(
@@ -268,9 +277,9 @@ fn what_a_light_can_not_say_finer_counts_as_what_was_wished() {
     let mut said =
         map(&heard(&coarse, "a", r#"{"brightness":4,"color":{"r":242,"g":248,"b":255}}"#));
     let wanted = map(&json!({"brightness": 37, "hue": 211, "saturation": 5}));
-    coarse.settle(&wanted, &mut said);
+    settle(&coarse, &wanted, &mut said);
     assert_eq!(said, wanted);
     let mut said = map(&json!({"brightness": 30}));
-    coarse.settle(&wanted, &mut said);
+    settle(&coarse, &wanted, &mut said);
     assert_eq!(said, map(&json!({"brightness": 30})));
 }

@@ -73,10 +73,51 @@ fn a_second_sensor_of_the_same_is_a_device_of_its_own() {
 }
 
 #[test]
+fn of_several_sensors_of_the_same_the_one_that_is_meant_is_the_devices() {
+    let energy = || sensor("d", "energy");
+    let shown = shown(&[
+        ("sensor", "d_ENERGY_Today", energy()),
+        ("sensor", "d_ENERGY_Total", energy()),
+        ("sensor", "d_ENERGY_Yesterday", energy()),
+        ("sensor", "d_BME280_DewPoint", sensor("d", "temperature")),
+        ("sensor", "d_BME280_Temperature", sensor("d", "temperature")),
+    ]);
+    assert_eq!(
+        shown,
+        [
+            r#"plug "Desk" sensor:d_ENERGY_Total"#,
+            r#"thermometer "Desk Temperature" sensor:d_BME280_DewPoint"#,
+            r#"thermometer "Desk" sensor:d_BME280_Temperature"#
+        ]
+    );
+}
+
+#[test]
+fn two_devices_may_call_a_part_the_same() {
+    let relay = |device| {
+        let config = json!({
+            "unique_id": "ESPswitchrelay", "command_topic": format!("{device}/set"),
+            "name": "Relay", "device": {"ids": device, "name": device},
+        });
+        let topic = format!("homeassistant/switch/{device}/relay/config");
+        let mut read = config::read(&topic, config.to_string().as_bytes()).unwrap();
+        Arc::new(read.entities.remove(0))
+    };
+    let entities = [relay("garage"), relay("garden")];
+    assert_eq!(
+        words(&things(ANN, &entities, |_| false)),
+        [
+            r#"switch "garage Relay" switch:ESPswitchrelay"#,
+            r#"switch "garden Relay" switch:ESPswitchrelay"#
+        ]
+    );
+}
+
+#[test]
 fn the_only_switch_of_a_thing_that_measures_power_is_a_plug_with_its_power() {
     let (s, p, e) = (switch("d"), sensor("d", "power"), sensor("d", "energy"));
     let shown = shown(&[("switch", "s", s), ("sensor", "p", p), ("sensor", "e", e)]);
-    assert_eq!(shown, [r#"plug "Desk" sensor:e sensor:p switch:s"#]);
+    assert_eq!(shown, [r#"plug "Desk" switch:s sensor:e sensor:p"#]);
 }
 
 #[test]
@@ -138,7 +179,7 @@ fn a_device_is_the_same_in_every_life_and_another_in_every_home() {
     let entities = entities(&[("switch", "s", switch("d"))]);
     let id = |user| *things(user, &entities, |_| false).keys().next().unwrap();
     // It is in people's stores.
-    assert_eq!(id(ANN), DeviceId(869_496_552_803_964));
+    assert_eq!(id(ANN), DeviceId(6_213_160_947_628_042));
     assert_ne!(id(ANN), id(UserId(2)));
 }
 

@@ -4,7 +4,7 @@ use super::home::{Client, Connect, Home};
 use crate::codec::QoS;
 use crate::space::message::Message;
 use crate::space::session_state::SessionLimits;
-use crate::space::{ClientFault, SpaceLimits};
+use crate::space::{ClientFault, HOUSE_CLIENT, SpaceLimits};
 
 const AT_MOST_ONCE: QoS = QoS::AtMostOnce;
 const AT_LEAST_ONCE: QoS = QoS::AtLeastOnce;
@@ -20,6 +20,14 @@ fn with_queue(session: SessionLimits) -> (Home, Client) {
 
 fn waited(home: &mut Home) -> Vec<String> {
     home.connect(Connect::lasting("hub")).words()
+}
+
+#[test]
+fn the_house_finds_a_place_however_many_are_there() {
+    let mut home = Home::with(SpaceLimits { sessions_max: 1, ..SpaceLimits::default() });
+    home.connect(Connect::new("hub"));
+    assert!(home.try_connect(Connect::new("other")).is_err());
+    assert!(home.try_connect(Connect::new(HOUSE_CLIENT)).is_ok());
 }
 
 #[test]

@@ -283,8 +283,12 @@ fn what_is_announced_is_told_unless_the_house_is_here_to_hear_it() {
         home.space.announcements().iter().map(|it| it.topic().into()).collect();
     assert_eq!(topics, ["homeassistant/light/a/config", "homeassistant/light/b/config"]);
     home.turn(|space, out, now| space.link_lost(house.at, out, now));
+    assert_eq!(home.announced, 1);
+    home.restart();
+    assert_eq!(home.announced, 2, "whoever could have heard it is gone");
+    let mut hub = home.connect(Connect::new("hub"));
     home.retain(&mut hub, "homeassistant/light/b/config", "{}", AT_LEAST_ONCE);
-    assert_eq!(home.announced, 2);
+    assert_eq!(home.announced, 3);
 }
 
 #[test]
