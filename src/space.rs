@@ -45,8 +45,8 @@ pub use subscribing::DEVICES;
 /// much as it wants.
 pub const HOUSE_CLIENT: &str = "$house";
 
-/// What stands in a user's home is announced below this level (Home Assistant's MQTT discovery).
-pub const ANNOUNCEMENTS: &str = "homeassistant";
+/// The topics on which what stands in a user's home is announced (Home Assistant's MQTT discovery).
+pub const ANNOUNCEMENTS: &str = "homeassistant/+/#";
 
 /// What a space sends down a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

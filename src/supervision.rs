@@ -11,6 +11,7 @@
 //!
 //! Nothing in the house runs outside of these: `clippy.toml` bans the other ways to start a task.
 
+pub mod alarm_clock;
 pub mod cells;
 pub mod directory;
 pub mod family;
@@ -25,6 +26,7 @@ pub mod tasks;
 mod panics;
 mod supervisor;
 
+pub use alarm_clock::AlarmClock;
 pub use cells::{Cell, Cells, Resident};
 pub use directory::{Directory, WeakDirectory};
 pub use family::{ChildInfo, ChildStatus, Family, StartError};

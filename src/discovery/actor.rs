@@ -10,10 +10,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ractor::concurrency::JoinHandle;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use crate::codec::{
     QoS, RetainHandling, Subscribe, SubscribeFilters, Subscription, TopicFilters, Unsubscribe,
@@ -26,12 +24,14 @@ use crate::host::now_ms;
 use crate::model::{DeviceId, UserId};
 use crate::observe::metrics;
 use crate::session::{NewDevice, SessionError, SessionMsg};
+use crate::space::Published;
 use crate::space::message::Message;
-use crate::space::{ANNOUNCEMENTS, Published};
 use crate::store::{self, Batch};
-use crate::supervision::Gauge;
 use crate::supervision::permit::{Permit, Permits};
+use crate::supervision::{AlarmClock, Gauge};
 
+use super::config;
+use super::entity::Order;
 use super::lines::{DeviceLine, Seat};
 use super::state::{DiscoveryState, Effect, Said};
 use super::{DiscoveryFloor, DiscoveryMsg, DiscoveryRef};
@@ -59,9 +59,6 @@ pub async fn start(
 
 struct DiscoveryActor;
 
-/// A timer that will cast a message to the actor.
-type Timer = JoinHandle<Result<(), MessagingErr<DiscoveryMsg>>>;
-
 /// Stands for the actor among a device's watchers.
 struct Ear(DiscoveryRef);
 
@@ -80,7 +77,7 @@ struct Running {
     /// Its place in the space, and what is announced there.
     home: Option<(Seat, DiscoveryState)>,
     lines: HashMap<DeviceId, DeviceLine>,
-    alarm_clock: Option<(i64, Timer)>,
+    alarm_clock: AlarmClock<DiscoveryMsg>,
 }
 
 impl Actor for DiscoveryActor {
@@ -95,7 +92,7 @@ impl Actor for DiscoveryActor {
     ) -> Result<Running, ActorProcessingErr> {
         let myself = DiscoveryRef::new(myself, gauge);
         let (home, lines) = (None, HashMap::new());
-        Ok(Running { user, floor, myself, home, lines, alarm_clock: None })
+        Ok(Running { user, floor, myself, home, lines, alarm_clock: AlarmClock::default() })
     }
 
     /// An actor that is started again after a fault may never hear from anybody.
@@ -150,7 +147,7 @@ impl Running {
                 state.dismissed(id, now_ms, &mut out);
             }
             DiscoveryMsg::Tick => {
-                self.alarm_clock = None;
+                self.alarm_clock.rang();
                 let announced = || seat.place.enter(|space, _, _, _| space.announcements());
                 state.tick(now_ms, announced, &mut out)?;
             }
@@ -183,12 +180,8 @@ impl Running {
         let known = store::devices::announced_to(&floor.store, *user, floor.devices_max)?;
         let seats = (&floor.spaces, &floor.tasks);
         let seat = Seat::take(seats, *user, floor.outbox_max, myself.clone())?;
-        let filters =
-            ["+/+/config", "+/+/+/config"].map(|below| format!("{ANNOUNCEMENTS}/{below}"));
-        let filters = filters.each_ref().map(|filter| Subscription {
-            retain_handling: RetainHandling::DoNotSend,
-            ..heard(filter)
-        });
+        let retain_handling = RetainHandling::DoNotSend;
+        let filters = config::TOPICS.map(|topic| Subscription { retain_handling, ..heard(topic) });
         seat.place.enter(|space, at, out, now| {
             space.subscribe(at, &subscribe(&filters), out, now);
         })?;
@@ -229,17 +222,12 @@ impl Running {
             match effect {
                 Effect::Subscribe(topics) => self.subscribe(&topics)?,
                 Effect::Unsubscribe(topics) => self.unsubscribe(&topics)?,
-                Effect::Publish(order) => {
-                    self.publish(&Message::new(
-                        &order.topic,
-                        &order.payload,
-                        order.qos,
-                        order.retain,
-                    ))?;
+                Effect::Publish(Order { topic, payload, qos, retain }) => {
+                    self.publish(Message::new(&topic, &payload, qos, retain))?;
                 }
                 Effect::Announce(topic, payload) => {
                     let payload = payload.unwrap_or_default();
-                    self.publish(&Message::new(&topic, &payload, QoS::AtLeastOnce, true))?;
+                    self.publish(Message::new(&topic, &payload, QoS::AtLeastOnce, true))?;
                 }
                 Effect::Make(id) => {
                     let exists = self.make(id, &mut is_room).await;
@@ -287,9 +275,10 @@ impl Running {
         })?)
     }
 
-    fn publish(&self, message: &Message) -> Result<(), ActorProcessingErr> {
+    fn publish(&self, message: Message) -> Result<(), ActorProcessingErr> {
         let Some((seat, _)) = &self.home else { return Ok(()) };
-        let published = Published { message: Arc::new(message.clone()), packet_id: None };
+        let message = Arc::new(message);
+        let published = Published { message: Arc::clone(&message), packet_id: None };
         let done =
             seat.place.enter(|space, at, out, now| space.publish(at, published, out, now))?;
         if let Err(fault) = done {
@@ -416,15 +405,7 @@ impl Running {
     /// Has itself woken when there will be something to do that nobody asks for.
     fn set_alarm_clock(&mut self, now_ms: i64) {
         let next_ms = self.home.as_ref().and_then(|(_, state)| state.next_tick_ms());
-        if self.alarm_clock.as_ref().map(|(set_ms, _)| *set_ms) == next_ms {
-            return;
-        }
-        if let Some((_, older)) = self.alarm_clock.take() {
-            older.abort();
-        }
-        let Some(at_ms) = next_ms else { return };
-        let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
-        self.alarm_clock = Some((at_ms, self.myself.send_after(wait, || DiscoveryMsg::Tick)));
+        self.alarm_clock.set(next_ms, now_ms, &self.myself, || DiscoveryMsg::Tick);
     }
 }
 

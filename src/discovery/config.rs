@@ -11,6 +11,8 @@ use super::fields::Fields;
 
 pub use super::fields::{TEXT_BYTES_MAX, TOPIC_BYTES_MAX};
 
+/// The topics of configurations: see [`is_config`].
+pub const TOPICS: [&str; 2] = ["homeassistant/+/+/config", "homeassistant/+/+/+/config"];
 /// Longest configuration, in bytes. Bundles of big things take some 20 KB.
 pub const CONFIG_BYTES_MAX: usize = 64 * 1024;
 /// Most components of a bundle.

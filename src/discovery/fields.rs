@@ -4,7 +4,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::names;
-use super::payload::quoted;
+use super::payload::{quoted, truth};
 use super::template::Template;
 use crate::codec::QoS;
 use crate::codec::topic::valid_name;
@@ -139,15 +139,11 @@ impl<'m> Fields<'m> {
         self.topic(name)?.ok_or_else(|| format!("it has no {name}"))
     }
 
-    /// A truth value, in the words that Home Assistant takes for one.
+    /// A truth value, or one of the words for it.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         let Some(value) = self.get(name) else { return Ok(false) };
         let word = text_of(value).unwrap_or_default().to_ascii_lowercase();
-        match word.as_str() {
-            "true" | "yes" | "on" | "enable" | "1" => Ok(true),
-            "false" | "no" | "off" | "disable" | "0" => Ok(false),
-            _ => Err(format!("{name} is neither true nor false")),
-        }
+        truth(&word).ok_or_else(|| format!("{name} is neither true nor false"))
     }
 
     /// What 100 % is on the thing's scale, 1 or more; 255 if it doesn't say.

@@ -37,6 +37,15 @@ pub(super) fn is_nothing(text: &str) -> bool {
         || text.trim().eq_ignore_ascii_case("nan")
 }
 
+/// What is true or false, in the words that Home Assistant takes for it, in small letters.
+pub(super) fn truth(word: &str) -> Option<bool> {
+    match word {
+        "true" | "yes" | "on" | "enable" | "1" => Some(true),
+        "false" | "no" | "off" | "disable" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// What a thing said.
 #[derive(Debug)]
 pub struct Payload<'p> {

@@ -9,10 +9,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ractor::concurrency::JoinHandle;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, MessagingErr, SpawnErr};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 
 use crate::device::{DeviceEvent, DeviceMsg, Patch, View, WatchKey, Watcher, WatcherRef, Wishes};
 use crate::devices::Devices;
@@ -25,7 +23,7 @@ use crate::store::audit::Keep;
 use crate::store::credentials;
 use crate::store::secret::Secret;
 use crate::store::{self, Batch, Store};
-use crate::supervision::Gauge;
+use crate::supervision::{AlarmClock, Gauge};
 
 use super::frame::{self, Request};
 use super::state::SessionState;
@@ -73,9 +71,6 @@ pub async fn start(
 
 struct SessionActor;
 
-/// A timer that will cast a message to the actor.
-type Timer = JoinHandle<Result<(), MessagingErr<SessionMsg>>>;
-
 pub(super) struct Running {
     pub(super) user: UserId,
     pub(super) floor: Arc<SessionFloor>,
@@ -83,8 +78,7 @@ pub(super) struct Running {
     myself: SessionRef,
     watcher: WatcherRef,
     pub(super) state: Option<SessionState>,
-    /// When it will be woken, Unix milliseconds, and by whom.
-    alarm_clock: Option<(i64, Timer)>,
+    alarm_clock: AlarmClock<SessionMsg>,
 }
 
 /// Who asks, and with which part of the user's rights.
@@ -115,7 +109,14 @@ impl Actor for SessionActor {
     ) -> Result<Running, ActorProcessingErr> {
         let myself = SessionRef::new(myself, gauge);
         let watcher = Arc::new(Ear(myself.clone()));
-        Ok(Running { user, floor, myself, watcher, state: None, alarm_clock: None })
+        Ok(Running {
+            user,
+            floor,
+            myself,
+            watcher,
+            state: None,
+            alarm_clock: AlarmClock::default(),
+        })
     }
 
     /// An actor that is started again after a fault may never hear from anybody: it looks by itself
@@ -178,7 +179,7 @@ impl Running {
             SessionMsg::GrantChanged(id) => self.grant_changed(id, now_ms)?,
             SessionMsg::Answered(tab, frame) => state.answer(tab, frame),
             SessionMsg::Tick => {
-                self.alarm_clock = None;
+                self.alarm_clock.rang();
                 if !state.tick(now_ms, floor.idle_ms) {
                     // What waits in the mailbox is still handled.
                     myself.drain().ok();
@@ -250,15 +251,7 @@ impl Running {
     /// Has itself woken when there will be something to do that nobody asks for.
     fn set_alarm_clock(&mut self, now_ms: i64) {
         let next_ms = self.state.as_ref().and_then(|state| state.next_tick_ms(self.floor.idle_ms));
-        if self.alarm_clock.as_ref().map(|(set_ms, _)| *set_ms) == next_ms {
-            return;
-        }
-        if let Some((_, older)) = self.alarm_clock.take() {
-            older.abort();
-        }
-        let Some(at_ms) = next_ms else { return };
-        let wait = Duration::from_millis(u64::try_from(at_ms - now_ms).unwrap_or(0));
-        self.alarm_clock = Some((at_ms, self.myself.send_after(wait, || SessionMsg::Tick)));
+        self.alarm_clock.set(next_ms, now_ms, &self.myself, || SessionMsg::Tick);
     }
 
     /// What somebody waits for.

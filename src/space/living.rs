@@ -11,7 +11,7 @@ use super::row::{FilterRow, LastWill, QueueRow, Row, SessionRow, Stored};
 use super::session_state::{Delivery, SessionState, Snapshot};
 use super::state::{SpaceEffect, SpaceState, is_kept};
 use super::topics::{SessionKey, Taker};
-use super::{ANNOUNCEMENTS, ClientEnd, HOUSE_CLIENT};
+use super::{ClientEnd, HOUSE_CLIENT};
 
 /// A client that has proved whose it is.
 #[derive(Debug)]
@@ -311,7 +311,7 @@ impl SpaceState {
         }
         space.one_left(now_ms);
         space.be_woken(now_ms);
-        space.announces = space.retained.holds_below(ANNOUNCEMENTS);
+        space.announces = space.next_announcement(None).is_some();
         space
     }
 

@@ -13,6 +13,7 @@ use crate::codec::topic::{SHARED_PREFIX, matches};
 use crate::device::LinkId;
 use crate::model::{DeviceId, Props};
 
+use super::ANNOUNCEMENTS;
 use super::message::Message;
 use super::retained::Retained;
 use super::session_state::Delivery;
@@ -82,17 +83,19 @@ impl Owed {
 }
 
 impl SpaceState {
-    /// All that is retained below [`super::ANNOUNCEMENTS`].
+    /// All that is retained on [`ANNOUNCEMENTS`].
     #[must_use]
     pub fn announcements(&self) -> Vec<Arc<Message>> {
-        let (filter, until) = (format!("{}/#", super::ANNOUNCEMENTS), self.retained.clock());
         let mut found: Vec<Arc<Message>> = Vec::new();
-        while let Some(next) =
-            self.retained.next(&filter, found.last().map(|last| last.topic()), until)
-        {
+        while let Some(next) = self.next_announcement(found.last().map(|last| last.topic())) {
             found.push(Arc::clone(next));
         }
         found
+    }
+
+    /// The first of them after a topic.
+    pub(super) fn next_announcement(&self, after: Option<&str>) -> Option<&Arc<Message>> {
+        self.retained.next(ANNOUNCEMENTS, after, self.retained.clock())
     }
 
     /// Owes a subscription what is retained, from the first on.

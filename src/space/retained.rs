@@ -83,13 +83,6 @@ impl Retained {
             .map(|(_, kept)| &kept.message)
     }
 
-    /// Whether anything is retained below a level.
-    pub(super) fn holds_below(&self, level: &str) -> bool {
-        let mut from = self.messages.range::<str, _>((Bound::Excluded(level), Bound::Unbounded));
-        let mut from = from.by_ref().take_while(|(name, _)| name.starts_with(level));
-        from.any(|(name, _)| name.strip_prefix(level).is_some_and(|rest| rest.starts_with('/')))
-    }
-
     /// Takes out what has expired, and names the topics.
     pub(super) fn expire(&mut self, now_ms: u64) -> Vec<Box<str>> {
         let expired = self.messages.iter().filter(|(_, kept)| kept.message.is_expired(now_ms));

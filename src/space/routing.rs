@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use crate::codec::{QoS, ReasonCode};
+use crate::codec::{QoS, ReasonCode, topic};
 use crate::device::{LinkId, Said};
 
 use super::member::Member;
@@ -31,11 +31,6 @@ pub(super) struct Found {
     qos: QoS,
     retain_as_published: bool,
     ids: Vec<u32>,
-}
-
-/// Whether a retained message on the topic announces what stands in the home.
-fn is_announcement(topic: &str) -> bool {
-    topic.strip_prefix(ANNOUNCEMENTS).is_some_and(|below| below.starts_with('/'))
 }
 
 impl SpaceState {
@@ -212,7 +207,8 @@ impl SpaceState {
                 return false;
             }
             self.retained.keep(Arc::clone(message));
-            self.announces |= is_announcement(message.topic()) && !self.house_is_here();
+            self.announces |=
+                topic::matches(ANNOUNCEMENTS, message.topic()) && !self.house_is_here();
             self.turn.keep(Row::Retain(Arc::clone(message)), message.qos);
             if message.expires_at_ms.is_some() {
                 self.expire_later(now_ms);

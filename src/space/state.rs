@@ -34,8 +34,8 @@ pub enum SpaceEffect {
     WatchDevices,
     /// Nobody does any more.
     UnwatchDevices,
-    /// Something was announced below [`super::ANNOUNCEMENTS`], and the house's own client is not
-    /// here to hear it.
+    /// Something was announced ([`super::ANNOUNCEMENTS`]), and the house's own client is not here
+    /// to hear it.
     Announced,
 }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use hearth::codec::QoS;
 use hearth::model::{DeviceId, UserId};
-use hearth::store::{self, Batch, Store};
+use hearth::store;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use crate::guest::{Credential, Guest, Manner, V5};
-use crate::process::Server;
+use crate::process::{Server, change_store};
 use crate::support::{Open, Person, Thing, soon, until};
 
 const AT_LEAST_ONCE: QoS = QoS::AtLeastOnce;
@@ -345,16 +345,12 @@ async fn a_device_that_was_announced_for_days_stays_when_it_is_not_any_more() {
 
 /// As if the device had been made so much earlier.
 async fn make_older(folder: &Path, id: DeviceId, by_ms: i64) {
-    let (store, writer) = Store::open(&folder.join("data")).unwrap();
-    let running = writer.clone();
-    let thread = std::thread::spawn(move || running.run());
-    let mut device = store::devices::get(&store, id).unwrap().unwrap();
-    device.created_ms -= by_ms;
-    let mut batch = Batch::new();
-    store::devices::put(&mut batch, &device);
-    store.commit(batch).await.unwrap();
-    writer.close();
-    thread.join().unwrap();
+    change_store(folder, |store, batch| {
+        let mut device = store::devices::get(store, id).unwrap().unwrap();
+        device.created_ms -= by_ms;
+        store::devices::put(batch, &device);
+    })
+    .await;
 }
 
 #[tokio::test]

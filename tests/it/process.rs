@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use hearth::store::{Batch, Store};
+
 /// The binary, with cheap passwords and free ports.
 pub fn hearth(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
@@ -64,4 +66,16 @@ impl Server {
         Command::new("kill").args(["-TERM", &id]).status().unwrap();
         self.child.wait().unwrap().code()
     }
+}
+
+/// Changes what is stored in the folder of a server that does not run.
+pub async fn change_store(folder: &Path, change: impl FnOnce(&Store, &mut Batch)) {
+    let (store, writer) = Store::open(&folder.join("data")).unwrap();
+    let running = writer.clone();
+    let thread = std::thread::spawn(move || running.run());
+    let mut batch = Batch::new();
+    change(&store, &mut batch);
+    store.commit(batch).await.unwrap();
+    writer.close();
+    thread.join().unwrap();
 }

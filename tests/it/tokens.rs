@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hearth::codec::{QoS, ReasonCode};
-use hearth::store::{Batch, Store, accounts, credentials};
+use hearth::store::{accounts, credentials};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use crate::guest::{Guest, V5};
-use crate::process::Server;
+use crate::process::{Server, change_store};
 use crate::support::{Answer, Open, Person, Tab, Thing, rest, until};
 
 /// A program with an API token of `person`, as somebody who asks.
@@ -171,16 +171,12 @@ async fn a_device_that_was_down_when_a_token_was_taken_back_gives_up_what_it_ask
 
 /// As if the server had been killed between that and telling anybody.
 async fn take_token_away(folder: &Path, user: &str, label: &str) {
-    let (store, writer) = Store::open(&folder.join("data")).unwrap();
-    let running = writer.clone();
-    let thread = std::thread::spawn(move || running.run());
-    let user = accounts::user_named(&store, user).unwrap().unwrap();
-    let token = credentials::token(&store, user.id, label).unwrap().unwrap();
-    let mut batch = Batch::new();
-    credentials::remove_token(&mut batch, &token);
-    store.commit(batch).await.unwrap();
-    writer.close();
-    thread.join().unwrap();
+    change_store(folder, |store, batch| {
+        let user = accounts::user_named(store, user).unwrap().unwrap();
+        let token = credentials::token(store, user.id, label).unwrap().unwrap();
+        credentials::remove_token(batch, &token);
+    })
+    .await;
 }
 
 #[tokio::test]

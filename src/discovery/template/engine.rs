@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use serde_json::Value as Json;
 
 use super::super::number::{nearest, of_text};
-use super::super::payload::quoted;
+use super::super::payload::{self, quoted};
 use super::OUTPUT_BYTES_MAX;
 
 /// One is an instruction, or 64 bytes that are read or made: 256 KB, or some milliseconds at most.
@@ -176,9 +176,10 @@ fn truth(value: &Value, default: Option<Value>) -> Result<Value, Error> {
     match text.as_deref().map(str::trim) {
         None if value.is_undefined() => default.ok_or_else(missing),
         None => Ok(Value::from(value.is_true())),
-        Some("true" | "yes" | "on" | "enable" | "1") => Ok(Value::from(true)),
-        Some("false" | "no" | "off" | "disable" | "0") => Ok(Value::from(false)),
-        Some(_) => default.ok_or_else(|| wrong(value, "true or false")),
+        Some(word) => payload::truth(word)
+            .map(Value::from)
+            .or(default)
+            .ok_or_else(|| wrong(value, "true or false")),
     }
 }
 
